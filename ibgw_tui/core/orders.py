@@ -1,0 +1,382 @@
+"""What is asked for, what is frozen for the operator, and what a yes looks like.
+
+    OrderIntent   what an agent asks for; no effect by itself
+    Contract      the one instrument the broker resolved it to
+    Preview       intent + contract + estimate, frozen, with a digest and an expiry
+    Approval      an operator's yes to one preview digest; spent once
+    BrokerOrder   what goes over the wire
+
+Content never changes: a change is a new revision with an order reference of its own.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from decimal import Decimal
+from enum import StrEnum
+from typing import Annotated, Any
+
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError
+
+from ibgw_tui.core.errors import ErrorCode, InvalidRequest
+from ibgw_tui.core.terms import (
+    AccountId,
+    Amount,
+    AssetClass,
+    Currency,
+    Frozen,
+    Mode,
+    Moment,
+    Money,
+    OptionRight,
+    OrderRef,
+    OrderType,
+    PrincipalName,
+    Side,
+    Symbol,
+    TimeInForce,
+)
+from ibgw_tui.core.text import sanitise
+
+MAX_RATIONALE = 4000
+"""Characters of an agent's rationale."""
+
+
+def _positive(value: Decimal) -> Decimal:
+    if value <= 0:
+        raise ValueError("must be greater than zero")
+    return value
+
+
+def _rationale(text: str) -> str:
+    if len(text) > MAX_RATIONALE:
+        raise ValueError(f"has {len(text):,} characters; at most {MAX_RATIONALE:,} are kept, so shorten it")
+    # Marks replace what is taken out, and NFC can lengthen a text: cut after, never refuse for it.
+    return sanitise(text)[:MAX_RATIONALE]
+
+
+PositiveAmount = Annotated[Amount, AfterValidator(_positive)]
+Expiry = Annotated[str, StringConstraints(pattern=r"^[0-9]{8}$")]
+"""YYYYMMDD, the last trading day of a future or option."""
+
+
+class OrderIntent(Frozen):
+    """What an agent, script or person asks for."""
+
+    account: AccountId
+    symbol: Symbol
+    side: Side
+    quantity: PositiveAmount
+    """Shares, contracts, or units of the base currency of an FX pair."""
+    order_type: OrderType = OrderType.LIMIT
+    limit_price: Amount | None = None
+    """In the contract's currency per unit; may be negative for futures only."""
+    stop_price: Amount | None = None
+    """The trigger of a stop or stop-limit order; the initial stop of a trailing order."""
+    trailing_amount: PositiveAmount | None = None
+    trailing_percent: PositiveAmount | None = None
+    limit_offset: Amount | None = None
+    """Trailing stop limit only: the limit's distance from the stop."""
+    time_in_force: TimeInForce = TimeInForce.DAY
+    good_till: Moment | None = None
+    outside_hours: bool = False
+    """True lets the order fill outside regular hours."""
+    con_id: Annotated[int, Field(gt=0)] | None = None
+    """The broker's contract id, when the caller already knows it."""
+    asset_class: AssetClass | None = None
+    currency: Currency | None = None
+    expiry: Expiry | None = None
+    strike: PositiveAmount | None = None
+    right: OptionRight | None = None
+    rationale: Annotated[str, AfterValidator(_rationale)] = ""
+    """Why, in the agent's words. Untrusted text: sanitised here and again where it is drawn."""
+
+
+_PRICES: dict[OrderType, tuple[frozenset[str], frozenset[str]]] = {
+    # order type: (fields it needs, fields it may also have)
+    OrderType.MARKET: (frozenset(), frozenset()),
+    OrderType.LIMIT: (frozenset({"limit_price"}), frozenset()),
+    OrderType.STOP: (frozenset({"stop_price"}), frozenset()),
+    OrderType.STOP_LIMIT: (frozenset({"stop_price", "limit_price"}), frozenset()),
+    OrderType.TRAILING_STOP: (frozenset(), frozenset({"stop_price", "trailing_amount", "trailing_percent"})),
+    OrderType.TRAILING_STOP_LIMIT: (
+        frozenset({"limit_offset"}),
+        frozenset({"stop_price", "trailing_amount", "trailing_percent"}),
+    ),
+}
+_PRICE_FIELDS = ("limit_price", "stop_price", "trailing_amount", "trailing_percent", "limit_offset")
+_TRAILING = (OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT)
+
+
+def shape_problems(data: Mapping[str, Any]) -> list[str]:
+    """Rules that need more than one field, on raw data, so that they are said with all other problems."""
+    problems: list[str] = []
+    given = {name for name in _PRICE_FIELDS if data.get(name) not in (None, "")}
+    try:
+        order_type = OrderType(data.get("order_type") or OrderType.LIMIT)
+    except ValueError:
+        order_type = None
+    if order_type is not None:
+        needed, allowed = _PRICES[order_type]
+        problems += [f"{name}: a {order_type.value} order needs one" for name in sorted(needed - given)]
+        problems += [f"{name}: a {order_type.value} order has none; leave it out" for name in sorted(given - needed - allowed)]
+        trails = given & {"trailing_amount", "trailing_percent"}
+        if order_type in _TRAILING and len(trails) != 1:
+            problems.append(f"trailing_amount: a {order_type.value} order needs trailing_amount or trailing_percent, one of them")
+    if data.get("time_in_force") == TimeInForce.GTD and not data.get("good_till"):
+        problems.append("good_till: a gtd order needs a moment such as 2026-11-22T15:00:00Z")
+    if data.get("good_till") and data.get("time_in_force") != TimeInForce.GTD:
+        problems.append("good_till: only a gtd order has one; leave it out or set time_in_force to gtd")
+    if data.get("asset_class") == AssetClass.OPTION:
+        problems += [f"{name}: an option needs one" for name in ("expiry", "strike", "right") if not data.get(name)]
+    if data.get("asset_class") == AssetClass.FUTURE and not data.get("expiry"):
+        problems.append("expiry: a future needs one, as YYYYMMDD")
+    if data.get("asset_class") != AssetClass.FUTURE:
+        for name in ("limit_price", "stop_price"):
+            if _not_positive(data.get(name)):
+                problems.append(f"{name}: must be greater than zero (only a future may trade at or below zero)")
+    return problems
+
+
+def _not_positive(value: Any) -> bool:
+    if isinstance(value, bool) or value is None:
+        return False
+    try:
+        number = Decimal(value)
+    except (ValueError, TypeError, ArithmeticError):
+        return False
+    return number.is_finite() and number <= 0
+
+
+_HINTS = {
+    "account": "give the account as DU1234567 (paper) or U1234567 (live)",
+    "symbol": "give the broker's symbol in upper case, such as AAPL or EUR.USD",
+    "currency": "give three upper-case letters, such as USD",
+    "expiry": "give YYYYMMDD",
+}
+
+
+def describe_problems(error: ValidationError) -> list[str]:
+    """Each problem of a Pydantic error as 'field: what is wrong; remedy'."""
+    lines = []
+    for problem in error.errors(include_url=False):
+        name = ".".join(str(part) for part in problem["loc"]) or "request"
+        kind = problem["type"]
+        if kind == "missing":
+            text = "is required"
+        elif kind == "extra_forbidden":
+            text = "is not a field of an order"
+        elif kind == "enum":
+            text = f"must be {problem['ctx']['expected']}"
+        elif kind == "string_pattern_mismatch":
+            shown = str(problem["input"])
+            text = f"{sanitise(shown if len(shown) <= 40 else shown[:37] + '...')!r} is not valid"
+        else:
+            text = problem["msg"].removeprefix("Value error, ")
+        hint = _HINTS.get(name)
+        lines.append(f"{name}: {text}; {hint}" if hint else f"{name}: {text}")
+    return lines
+
+
+def parse_intent(data: Mapping[str, Any]) -> OrderIntent:
+    """Read an intent from JSON-like data (text, ints, bools, None).
+
+    Raises InvalidRequest whose `problems` name everything that is wrong, in one answer.
+    """
+    problems: list[str] = []
+    intent: OrderIntent | None = None
+    try:
+        intent = OrderIntent.model_validate_json(json.dumps(dict(data), default=str))
+    except ValidationError as error:
+        problems += describe_problems(error)
+    named = {line.split(":", 1)[0] for line in problems}
+    problems += [line for line in shape_problems(data) if line.split(":", 1)[0] not in named]
+    if problems or intent is None:
+        missing_account = any(line.startswith("account: is required") for line in problems)
+        raise InvalidRequest(
+            f"the order has {len(problems)} problem{'s' if len(problems) != 1 else ''}: " + "; ".join(problems),
+            user_action="correct the named fields and stage the order again; nothing was recorded",
+            code=ErrorCode.INPUT_MISSING_ACCOUNT if missing_account else ErrorCode.ORDER_VALIDATION_FAILED,
+            problems=problems,
+        )
+    return intent
+
+
+class PriceStep(Frozen):
+    """From this price upward, prices move in this increment."""
+
+    from_price: Amount
+    increment: PositiveAmount
+
+
+class Contract(Frozen):
+    """One instrument as the broker resolved it."""
+
+    con_id: int
+    symbol: Symbol
+    asset_class: AssetClass
+    currency: Currency
+    exchange: str
+    primary_exchange: str = ""
+    local_symbol: str = ""
+    trading_class: str = ""
+    description: str = ""
+    multiplier: PositiveAmount = Decimal(1)
+    """Units of currency per point of price and contract."""
+    price_steps: tuple[PriceStep, ...] = ()
+    """The tick ladder, lowest price first; empty when the broker did not say."""
+    size_increment: PositiveAmount | None = None
+    expiry: Expiry | None = None
+    strike: PositiveAmount | None = None
+    right: OptionRight | None = None
+    time_zone: str = ""
+    """IANA zone of the trading hours."""
+
+    def tick_at(self, price: Decimal) -> Decimal | None:
+        """The price increment that applies at `price`; None when unknown."""
+        tick: Decimal | None = None
+        for step in self.price_steps:
+            if tick is None or abs(price) >= step.from_price:
+                tick = step.increment
+        return tick
+
+
+class Estimate(Frozen):
+    """What the order would do, computed when it was previewed. A snapshot, never binding."""
+
+    notional: Money | None = None
+    worst_case_price: Amount | None = None
+    position_before: Amount | None = None
+    position_after: Amount | None = None
+    commission_max: Money | None = None
+    initial_margin_change: Money | None = None
+    warning: str = ""
+
+
+class Preview(Frozen):
+    """One order revision, frozen for review. The digest covers every field but itself."""
+
+    preview_id: str
+    order_ref: OrderRef
+    revision: int = 1
+    mode: Mode
+    staged_by: PrincipalName
+    intent: OrderIntent
+    contract: Contract
+    estimate: Estimate
+    policy_id: str
+    policy_digest: str
+    created_at: Moment
+    expires_at: Moment
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 (hex) of the canonical bytes: what an approval is bound to."""
+        return digest_of("preview", self.model_dump(mode="json"))
+
+
+class ApprovalStatus(StrEnum):
+    APPROVED = "approved"
+    CONSUMED = "consumed"
+    EXPIRED = "expired"
+    REVOKED = "revoked"
+
+
+class Approval(Frozen):
+    """An operator's yes to one preview digest."""
+
+    approval_id: str
+    preview_id: str
+    preview_digest: str
+    policy_digest: str
+    account: AccountId
+    operator: PrincipalName
+    status: ApprovalStatus
+    approved_at: Moment
+    release_at: Moment
+    """Not sent before this moment: the hold-back in which the operator can recall it."""
+    expires_at: Moment
+    switch_epoch: int
+    """Epoch of the kill switch when it was given; a later closing voids it."""
+
+
+class BrokerOrder(Frozen):
+    """Everything the wire needs, and nothing that needs a decision."""
+
+    order_ref: OrderRef
+    account: AccountId
+    contract: Contract
+    side: Side
+    quantity: PositiveAmount
+    order_type: OrderType
+    limit_price: Amount | None = None
+    stop_price: Amount | None = None
+    trailing_amount: PositiveAmount | None = None
+    trailing_percent: PositiveAmount | None = None
+    limit_offset: Amount | None = None
+    time_in_force: TimeInForce = TimeInForce.DAY
+    good_till: Moment | None = None
+    outside_hours: bool = False
+
+    @classmethod
+    def of(cls, preview: Preview) -> BrokerOrder:
+        """The wire form of an approved preview."""
+        shared = {name: getattr(preview.intent, name) for name in cls.model_fields if name in OrderIntent.model_fields}
+        return cls(order_ref=preview.order_ref, contract=preview.contract, **shared)
+
+
+def canonical_json(value: Any) -> bytes:
+    """One byte sequence per value: sorted keys, no blanks, UTF-8. Floats are refused."""
+    _refuse_floats(value)
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def _refuse_floats(value: Any) -> None:
+    if isinstance(value, float):
+        raise TypeError("a float has no exact canonical form; use a decimal string")
+    if isinstance(value, Mapping):
+        for item in value.values():
+            _refuse_floats(item)
+    elif isinstance(value, list | tuple):
+        for item in value:
+            _refuse_floats(item)
+
+
+def digest_of(namespace: str, value: Any) -> str:
+    """SHA-256 (hex) over a namespace and the canonical JSON of `value`."""
+    return hashlib.sha256(namespace.encode() + b"\x00" + canonical_json(value)).hexdigest()
+
+
+def order_sentence(intent: OrderIntent, currency: str = "") -> str:
+    """The order as a person would say it: 'BUY 1 AAPL at limit 100 USD, day, in DU1234567'."""
+    unit = f" {currency}" if currency else ""
+    price = {
+        OrderType.MARKET: "at market",
+        OrderType.LIMIT: f"at limit {_text(intent.limit_price)}{unit}",
+        OrderType.STOP: f"at market once {_text(intent.stop_price)}{unit} trades",
+        OrderType.STOP_LIMIT: f"at limit {_text(intent.limit_price)}{unit} once {_text(intent.stop_price)}{unit} trades",
+        OrderType.TRAILING_STOP: f"at market, trailing by {_trail(intent, unit)}",
+        OrderType.TRAILING_STOP_LIMIT: f"at a limit {_text(intent.limit_offset)}{unit} from the stop, trailing by {_trail(intent, unit)}",
+    }[intent.order_type]
+    force = intent.time_in_force.value.upper() if intent.time_in_force is not TimeInForce.DAY else "day"
+    name = " ".join(
+        part
+        for part in (
+            intent.symbol,
+            intent.expiry,
+            f"{intent.strike:f}" if intent.strike is not None else None,
+            intent.right.value if intent.right else None,
+        )
+        if part
+    )
+    return f"{intent.side.value.upper()} {intent.quantity:,f} {name} {price}, {force}, in {intent.account}"
+
+
+def _text(value: Decimal | None) -> str:
+    return "?" if value is None else f"{value:,f}"
+
+
+def _trail(intent: OrderIntent, unit: str) -> str:
+    return f"{_text(intent.trailing_percent)} %" if intent.trailing_percent is not None else f"{_text(intent.trailing_amount)}{unit}"

@@ -1,0 +1,126 @@
+"""What the store remembers of an order, as values. Written by the store, read by every role."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from ibgw_tui.core.decision import Decision
+from ibgw_tui.core.lifecycle import Status
+from ibgw_tui.core.orders import Approval, OrderIntent, Preview
+from ibgw_tui.core.terms import KillSwitch
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRecord:
+    """One order revision with everything known of it."""
+
+    seq: int
+    """Position in the store; orders are listed by it, never by time."""
+    order_ref: str
+    revision: int
+    revises: str | None
+    """Reference of the revision this one replaces."""
+    status: Status
+    staged_by: str
+    intent: OrderIntent
+    staged_at: datetime
+    updated_at: datetime
+    preview: Preview | None
+    """None until the router previewed it."""
+    decision: Decision | None
+    """The newest recorded decision: at preview, then at submit."""
+    approval: Approval | None
+    """The newest approval, whatever its status."""
+    submit_asked: bool
+    """The operator asked to send it now, without waiting for the hold-back."""
+    filled: Decimal
+    average_price: Decimal | None
+    commission: Decimal | None
+    perm_id: int | None
+    reason_code: str | None
+    """Why it is where it is, for the agent: a refusal code or the operator's reason code."""
+    reason: str
+    """The same in words. Sanitised."""
+    cancel_asked_by: str | None
+    cancel_sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchState:
+    """The kill switch as read just now. `epoch` rises with every closing."""
+
+    state: KillSwitch
+    epoch: int
+    changed_by: str
+    reason: str
+    changed_at: datetime | None
+    source: str
+    """'store', 'sentinel file', 'default' (never set) or 'unreadable'."""
+
+
+@dataclass(frozen=True, slots=True)
+class ClaimedKey:
+    """An idempotency key after asking for it."""
+
+    is_new: bool
+    request_hash: str
+    """Hash of the request that first used the key."""
+    state: str
+    """'pending', 'completed' or 'failed'."""
+    order_ref: str | None
+    result: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Tally:
+    """Counted submits of one account: submitted, working, partly filled, filled or in doubt."""
+
+    submitted_in_window: int
+    submitted_in_session: int
+    session_notional: dict[str, Decimal]
+    """Currency -> sum of the notional of the session's counted submits."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exposure:
+    """What one account holds or may come to hold of one contract. Buys and sells are never netted."""
+
+    open_buys: Decimal
+    """Remaining quantity of buys that are working, being sent, or in doubt."""
+    open_sells: Decimal
+
+
+@dataclass(frozen=True, slots=True)
+class AuditEntry:
+    seq: int
+    at: datetime
+    kind: str
+    actor: str
+    principal: str
+    order_ref: str | None
+    body: dict[str, Any]
+    hash: str
+    """Hex of the chain hash at this entry."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeaseState:
+    """Who is the one active router."""
+
+    holder: str
+    pid: int
+    token: int
+    heartbeat_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Discrepancy:
+    """A broker report that fits nothing we know. An alarm until a person has looked."""
+
+    seq: int
+    at: datetime
+    order_ref: str | None
+    text: str

@@ -1,0 +1,130 @@
+"""The agent's role: stage, withdraw, look up, ask to cancel, arm the kill switch. Nothing more.
+
+There is no approve and no submit here, and this module cannot even import the ones that have them:
+capability is possession.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ibgw_tui.core.errors import Conflict, ErrorCode, NotPermitted
+from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Actor, IllegalTransition, Signal, Status
+from ibgw_tui.core.orders import digest_of, parse_intent
+from ibgw_tui.core.records import OrderRecord, SwitchState
+from ibgw_tui.core.terms import KillSwitch
+from ibgw_tui.core.text import one_line
+from ibgw_tui.service.switch import close_switch
+from ibgw_tui.store import OrderStore
+
+
+@dataclass(frozen=True, slots=True)
+class Staged:
+    record: OrderRecord
+    replayed: bool
+    """True: this key was used before for the same request, and nothing new was recorded."""
+
+
+class Staging:
+    """What an agent, a script or a colleague may do. Every call is one transaction."""
+
+    def __init__(
+        self, store: OrderStore, *, principal: str, make_ref: Callable[[], str], max_pending: int
+    ) -> None:
+        self._store = store
+        self._principal = principal
+        self._make_ref = make_ref
+        self._max_pending = max_pending
+
+    def stage(self, data: Mapping[str, Any], *, key: str | None = None) -> Staged:
+        """Put an intent before the operator.
+
+        With `key`, asking again with the same data returns the order that was staged the first time.
+        Raises InvalidRequest (everything that is wrong with the data), Conflict (the key was used
+        for something else), NotPermitted (too many orders of this agent wait already).
+        """
+        intent = parse_intent(data)
+        request_hash = digest_of("stage", intent.model_dump(mode="json"))
+        with self._store.write() as change:
+            if key is not None:
+                claimed = change.claim_key(self._principal, key, operation="stage", request_hash=request_hash)
+                if not claimed.is_new:
+                    if claimed.request_hash != request_hash or claimed.order_ref is None:
+                        raise Conflict(
+                            f"idempotency key {key!r} was used before for another order ({claimed.order_ref})",
+                            code=ErrorCode.PAPER_IDEMPOTENCY_CONFLICT,
+                            user_action="use a new key for a new order, or repeat the same order to read it again",
+                        )
+                    return Staged(change.order(claimed.order_ref), replayed=True)
+            waiting = change.count_open(self._principal)
+            if waiting >= self._max_pending:
+                raise NotPermitted(
+                    f"{waiting} orders of {self._principal} wait for review already; {self._max_pending} are allowed",
+                    user_action="withdraw orders that are no longer wanted, or wait for the operator",
+                )
+            record = change.insert_order(self._make_ref(), intent, staged_by=self._principal)
+            if key is not None:
+                change.finish_key(self._principal, key, state="completed", order_ref=record.order_ref, result=None)
+        return Staged(record, replayed=False)
+
+    def withdraw(self, order_ref: str, *, reason: str = "") -> OrderRecord:
+        """Take back an own order that was not sent yet. Withdrawing twice is one withdrawal."""
+        record = self.own(order_ref)
+        with self._store.write() as change:
+            record = change.order(record.order_ref)
+            if record.status is Status.WITHDRAWN:
+                return record
+            if record.status not in OPEN:
+                raise Conflict(
+                    f"order {record.order_ref} is {record.status.value} and cannot be withdrawn",
+                    user_action="ask to cancel it instead" if record.status in AT_BROKER else "nothing to do: it has ended",
+                )
+            change.revoke_approval(record)
+            return change.move(
+                record,
+                Signal.WITHDRAW,
+                actor=Actor.AGENT,
+                principal=self._principal,
+                reason_code="WITHDRAWN_BY_STAGER",
+                reason=one_line(reason, 400) or "withdrawn by the one who staged it",
+            )
+
+    def own(self, order_ref: str) -> OrderRecord:
+        """An order this principal staged. Raises NotFound, NotPermitted."""
+        record = self._store.find_order(order_ref)
+        if record.staged_by != self._principal:
+            raise NotPermitted(
+                f"order {record.order_ref} was staged by {record.staged_by}, not by {self._principal}",
+                user_action="only the one who staged an order may change it; pass --agent NAME if that is you",
+            )
+        return record
+
+    def look_up(self, order_ref: str) -> OrderRecord:
+        """Any order, by reference or by an unambiguous part of it. Raises NotFound."""
+        return self._store.find_order(order_ref)
+
+    def ask_cancel(self, order_ref: str) -> OrderRecord:
+        """Ask the broker to cancel an own order. Only a request: it may still fill."""
+        record = self.own(order_ref)
+        with self._store.write() as change:
+            record = change.order(record.order_ref)
+            try:
+                moved = change.move(record, Signal.ASK_CANCEL, actor=Actor.AGENT, principal=self._principal)
+            except IllegalTransition as error:
+                raise Conflict(
+                    f"order {record.order_ref} is {record.status.value}; there is nothing at the broker to cancel",
+                    user_action="withdraw it instead" if record.status in OPEN else "nothing to do: it has ended",
+                ) from error
+            change.note(moved, cancel_asked_by=self._principal)
+            return change.order(record.order_ref)
+
+    def arm_kill_switch(self, reason: str) -> SwitchState:
+        """Close the kill switch: no new order leaves. Anyone may stop."""
+        return close_switch(self._store, actor=Actor.AGENT, principal=self._principal, reason=reason)
+
+    def switch(self) -> SwitchState:
+        return self._store.switch()
+
+

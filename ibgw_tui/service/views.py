@@ -1,0 +1,130 @@
+"""Read models: what a screen or a listing shows, as values. Formatting is the door's."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from ibgw_tui.core.broker import Position, Quote
+from ibgw_tui.core.decision import Decision, Finding
+from ibgw_tui.core.lifecycle import Status
+from ibgw_tui.core.records import LeaseState, OrderRecord, SwitchState
+from ibgw_tui.core.terms import CheckStatus, Mode, Money, OrderType, Side
+
+
+@dataclass(frozen=True, slots=True)
+class OrderRow:
+    """One line of the queue or the blotter."""
+
+    seq: int
+    order_ref: str
+    status: Status
+    mode: Mode
+    account: str
+    side: Side
+    quantity: Decimal
+    filled: Decimal
+    average_price: Decimal | None
+    symbol: str
+    order_type: OrderType
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    currency: str
+    notional: Money | None
+    staged_by: str
+    staged_at: datetime
+    updated_at: datetime
+    expires_at: datetime | None
+    """Of the preview, or of the approval once there is one."""
+    worst: CheckStatus
+    """The worst finding of the recorded decision."""
+    headline: str | None
+    """Refusal code of the recorded decision, or why the order ended."""
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class LimitBar:
+    """One limit as numbers: what is used, what this order adds, what is allowed."""
+
+    name: str
+    used: Decimal
+    this_order: Decimal
+    limit: Decimal | None
+    """None: not set by the policy."""
+    unit: str
+    status: CheckStatus
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """What the operator saw when deciding: an approval is bound to this, not to a row."""
+
+    order_ref: str
+    preview_id: str
+    preview_digest: str
+    policy_digest: str
+    switch_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ticket:
+    """One order with everything the operator needs to decide, as of one moment. Frozen."""
+
+    record: OrderRecord
+    now: datetime
+    sentence: str
+    quote: Quote | None
+    quote_age_seconds: Decimal | None
+    position: Position | None
+    position_after: Decimal | None
+    """If the whole order fills."""
+    bars: tuple[LimitBar, ...]
+    decision: Decision | None
+    """Evaluated just now on the newest facts; None while the router has not previewed it."""
+    gates: tuple[Finding, ...]
+    limits: tuple[Finding, ...]
+    executions: tuple[ExecutionRow, ...]
+    shown: Shown | None
+    """Hand this to `Review.approve`; None when there is nothing to approve."""
+    approvable: bool
+    why_not: str
+    """Empty when approvable: else the code and the sentence the operator reads."""
+    release_in_seconds: Decimal | None
+    """Left of the hold-back after an approval."""
+
+
+@dataclass(frozen=True, slots=True)
+class ExecutionRow:
+    at: datetime
+    quantity: Decimal
+    price: Decimal
+    exec_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeskState:
+    """The header: where we are, in words."""
+
+    now: datetime
+    mode: Mode
+    backend: str
+    accounts: tuple[str, ...]
+    operator: str
+    switch: SwitchState
+    link_state: str | None
+    """A LinkState value; None when no router has reported yet."""
+    link_text: str
+    link_at: datetime | None
+    router: LeaseState | None
+    router_alive: bool
+    audit_seq: int
+    audit_head: str
+    audit_ok: bool
+    audit_problem: str
+    pending: int
+    working: int
+    in_doubt: int
+    discrepancies: int
+    counts: dict[Status, int]

@@ -1,0 +1,1 @@
+"""The operator's door: Textual screens that show view values and call roles. Decides nothing."""
