@@ -121,10 +121,14 @@ def shape_problems(data: Mapping[str, Any]) -> list[str]:
     if order_type is not None:
         needed, allowed = _PRICES[order_type]
         problems += [f"{name}: a {order_type.value} order needs one" for name in sorted(needed - given)]
-        problems += [f"{name}: a {order_type.value} order has none; leave it out" for name in sorted(given - needed - allowed)]
+        problems += [
+            f"{name}: a {order_type.value} order has none; leave it out" for name in sorted(given - needed - allowed)
+        ]
         trails = given & {"trailing_amount", "trailing_percent"}
         if order_type in _TRAILING and len(trails) != 1:
-            problems.append(f"trailing_amount: a {order_type.value} order needs trailing_amount or trailing_percent, one of them")
+            problems.append(
+                f"trailing_amount: a {order_type.value} order needs trailing_amount or trailing_percent, one of them"
+            )
     if data.get("time_in_force") == TimeInForce.GTD and not data.get("good_till"):
         problems.append("good_till: a gtd order needs a moment such as 2026-11-22T15:00:00Z")
     if data.get("good_till") and data.get("time_in_force") != TimeInForce.GTD:
@@ -379,4 +383,8 @@ def _text(value: Decimal | None) -> str:
 
 
 def _trail(intent: OrderIntent, unit: str) -> str:
-    return f"{_text(intent.trailing_percent)} %" if intent.trailing_percent is not None else f"{_text(intent.trailing_amount)}{unit}"
+    return (
+        f"{_text(intent.trailing_percent)} %"
+        if intent.trailing_percent is not None
+        else f"{_text(intent.trailing_amount)}{unit}"
+    )

@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, Field
 
-from ibgw_tui.core.orders import PositiveAmount, digest_of
+from ibgw_tui.core.orders import digest_of
 from ibgw_tui.core.terms import Amount, AssetClass, Frozen, Money, Symbol
 
 
@@ -56,5 +56,3 @@ class LimitPolicy(Frozen):
     def digest(self) -> str:
         """SHA-256 (hex) of every number in it; approvals and audit entries carry it."""
         return digest_of("policy", self.model_dump(mode="json"))
-
-

@@ -10,7 +10,7 @@ from typing import Any
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.orders import Approval, OrderIntent, Preview
-from ibgw_tui.core.terms import KillSwitch
+from ibgw_tui.core.terms import CheckStatus, KillSwitch, Mode, OrderType, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +46,41 @@ class OrderRecord:
     """The same in words. Sanitised."""
     cancel_asked_by: str | None
     cancel_sent_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class OrderLine:
+    """One order as a list shows it: read from columns alone, so that long lists stay cheap."""
+
+    seq: int
+    order_ref: str
+    status: Status
+    mode: Mode | None
+    """None until it was previewed."""
+    account: str
+    side: Side
+    quantity: Decimal
+    filled: Decimal
+    average_price: Decimal | None
+    symbol: str
+    order_type: OrderType
+    limit_price: Decimal | None
+    stop_price: Decimal | None
+    currency: str | None
+    notional: Decimal | None
+    """In `currency`, as estimated at preview."""
+    staged_by: str
+    staged_at: datetime
+    updated_at: datetime
+    preview_expires_at: datetime | None
+    approval_expires_at: datetime | None
+    """Of a live approval."""
+    worst: CheckStatus | None
+    """The worst finding of the recorded decision."""
+    refusal_code: str | None
+    """Headline of the recorded decision."""
+    reason_code: str | None
+    reason: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -43,9 +43,7 @@ def sanitise(text: str) -> str:
     """
     normalised = unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
     without_escapes = _ESCAPE_SEQUENCE.sub(MARK, normalised)
-    kept = [
-        _KEPT_WHITESPACE.get(c, CONTROL_MARK if _is_invisible(c) else c) for c in without_escapes
-    ]
+    kept = [_KEPT_WHITESPACE.get(c, CONTROL_MARK if _is_invisible(c) else c) for c in without_escapes]
     return _limit_marks("".join(kept))
 
 

@@ -2,27 +2,312 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from datetime import datetime
+from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
+from decimal import Decimal
 
+from ibgw_tui.core.broker import Position, Quote
+from ibgw_tui.core.context import Market, OrderTerms
+from ibgw_tui.core.decision import Decision, Finding
+from ibgw_tui.core.errors import NotFound
+from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, TERMINAL, Status
+from ibgw_tui.core.limits import notional_of, reference_price, worst_case_price
+from ibgw_tui.core.orders import OrderIntent, order_sentence
+from ibgw_tui.core.records import AuditEntry, OrderRecord, Tally
 from ibgw_tui.core.rules import DeskRules
-from ibgw_tui.service.views import DeskState, OrderRow, Ticket
+from ibgw_tui.core.terms import EXACT, CheckStatus, Mode
+from ibgw_tui.service.assessment import Facts, assess, managed, read_checklist
+from ibgw_tui.service.health import AuditHealth
+from ibgw_tui.service.views import (
+    DeskState,
+    ExecutionRow,
+    LimitBar,
+    OrderRow,
+    Shown,
+    Ticket,
+)
 from ibgw_tui.store import OrderStore
+
+LEASE_ALIVE_SECONDS = 6
+"""A router whose heartbeat is older is shown as gone."""
+
+_BADNESS = (CheckStatus.OFF, CheckStatus.PASS, CheckStatus.WARN, CheckStatus.UNKNOWN, CheckStatus.REFUSE)
 
 
 class Views:
-    def __init__(self, store: OrderStore, *, rules: DeskRules, clock: Callable[[], datetime]) -> None: ...
+    """What screens and listings show."""
 
-    def desk(self) -> DeskState: raise NotImplementedError
+    def __init__(
+        self, store: OrderStore, *, rules: DeskRules, clock: Callable[[], datetime], health: AuditHealth
+    ) -> None:
+        self._store = store
+        self._rules = rules
+        self._clock = clock
+        self._health = health
+
+    def desk(self) -> DeskState:
+        """The header: mode, switch, link, router, audit, counts."""
+        now, store = self._clock(), self._store
+        link, lease, audit = store.link(), store.lease(), self._health.facts()
+        seq, head = store.audit_head()
+        counts = {status: store.count([status]) for status in Status}
+        return DeskState(
+            now=now,
+            mode=self._rules.mode,
+            backend=self._rules.backend,
+            accounts=managed(store.account_facts(), self._rules.mode, now) or self._rules.mode_rules.allowed_accounts,
+            operator=self._rules.operator,
+            switch=store.switch(),
+            link_state=link[0] if link else None,
+            link_text=link[1] if link else "",
+            link_at=link[2] if link else None,
+            router=lease,
+            router_alive=lease is not None and now - lease.heartbeat_at <= timedelta(seconds=LEASE_ALIVE_SECONDS),
+            audit_seq=seq,
+            audit_head=head,
+            audit_ok=audit.available,
+            audit_problem=audit.problem,
+            pending=counts[Status.PENDING],
+            working=sum(counts[status] for status in AT_BROKER) - counts[Status.IN_DOUBT],
+            in_doubt=counts[Status.IN_DOUBT],
+            discrepancies=len(store.discrepancies(limit=100)),
+            counts=counts,
+        )
 
     def queue(self, *, limit: int = 1000) -> list[OrderRow]:
-        """Orders that wait for the operator or for the hold-back (staged, pending, stale, changes requested, approved), oldest first."""
-        raise NotImplementedError
+        """Orders that wait for the operator or for the hold-back, oldest first."""
+        return [order_row(record) for record in self._store.orders(statuses=sorted(OPEN), limit=limit)]
 
     def blotter(self, *, limit: int = 500) -> list[OrderRow]:
         """Everything that was sent or has ended, newest first."""
-        raise NotImplementedError
+        records = self._store.orders(statuses=sorted(AT_BROKER | TERMINAL), limit=limit, newest_first=True)
+        return [order_row(record) for record in records]
+
+    def row(self, order_ref: str) -> OrderRow:
+        """One line, whatever the status. Raises NotFound."""
+        return order_row(self._record(order_ref))
+
+    def audit(self, *, after_seq: int = 0, limit: int = 200, newest: bool = True) -> list[AuditEntry]:
+        """Audit entries, oldest first; with `newest` the last ones."""
+        return self._store.audit_entries(after_seq=after_seq, limit=limit, newest=newest)
 
     def ticket(self, order_ref: str) -> Ticket:
         """One order, evaluated on the newest facts. Raises NotFound."""
-        raise NotImplementedError
+        now, record = self._clock(), self._record(order_ref)
+        preview = record.preview
+        quote = self._store.quote(preview.contract.con_id) if preview else None
+        decision = self._decide(record, quote, now)
+        position = self._position(record)
+        shown = self._shown(record)
+        why_not = _why_not(record, decision, self._rules)
+        approval = record.approval
+        releases = approval.release_at if approval and record.status is Status.APPROVED else None
+        return Ticket(
+            record=record,
+            now=now,
+            sentence=order_sentence(record.intent, preview.contract.currency if preview else ""),
+            quote=quote,
+            quote_age_seconds=_seconds(now - quote.as_of) if quote else None,
+            position=position,
+            position_after=_position_after(record.intent, record.filled, position) if preview else None,
+            bars=self._bars(record, quote, now),
+            decision=decision,
+            gates=decision.gates if decision else (),
+            limits=decision.limits if decision else (),
+            executions=tuple(
+                ExecutionRow(at=row["at"], quantity=row["quantity"], price=row["price"], exec_id=row["exec_id"])
+                for row in self._store.executions(order_ref)
+            ),
+            shown=shown,
+            approvable=not why_not,
+            why_not=why_not,
+            release_in_seconds=max(Decimal(0), _seconds(releases - now)) if releases else None,
+        )
+
+    def _record(self, order_ref: str) -> OrderRecord:
+        record = self._store.order(order_ref)
+        if record is None:
+            raise NotFound(f"there is no order {order_ref}")
+        return record
+
+    def _decide(self, record: OrderRecord, quote: Quote | None, now: datetime) -> Decision | None:
+        if record.preview is None or record.status not in OPEN:
+            return record.decision  # what was decided then; nothing is to be decided any more
+        return assess(
+            record.preview,
+            rules=self._rules,
+            now=now,
+            known=self._store,
+            facts=Facts(quote=quote, managed_accounts=managed(self._store.account_facts(), self._rules.mode, now)),
+            audit=self._health.facts(),
+            checklist=read_checklist(self._store),
+        )
+
+    def _shown(self, record: OrderRecord) -> Shown | None:
+        if record.preview is None or record.status is not Status.PENDING:
+            return None
+        return Shown(
+            order_ref=record.order_ref,
+            preview_id=record.preview.preview_id,
+            preview_digest=record.preview.digest,
+            policy_digest=self._rules.policy_digest,
+            switch_epoch=self._store.switch().epoch,
+        )
+
+    def _position(self, record: OrderRecord) -> Position | None:
+        if record.preview is None:
+            return None
+        con_id = record.preview.contract.con_id
+        held = (p for p in self._store.positions(record.intent.account) if p.con_id == con_id)
+        return next(held, None) or Position(
+            account=record.intent.account, con_id=con_id, symbol=record.intent.symbol, quantity=Decimal(0)
+        )
+
+    def _bars(self, record: OrderRecord, quote: Quote | None, now: datetime) -> tuple[LimitBar, ...]:
+        policy, preview = self._rules.policy, record.preview
+        if policy is None or preview is None:
+            return ()
+        window = policy.frequency_limit.window_seconds if policy.frequency_limit else 0
+        tally = self._store.tally(
+            record.intent.account,
+            window_start=now - timedelta(seconds=window),
+            session_start=self._rules.session_start(now),
+        )
+        return limit_bars(record, quote, now, self._rules, tally)
+
+
+def order_row(record: OrderRecord) -> OrderRow:
+    """One record as a line."""
+    intent, preview, approval = record.intent, record.preview, record.approval
+    expires = (
+        approval.expires_at
+        if approval and record.status is Status.APPROVED
+        else preview.expires_at
+        if preview
+        else None
+    )
+    return OrderRow(
+        seq=record.seq,
+        order_ref=record.order_ref,
+        status=record.status,
+        mode=preview.mode if preview else _mode_of(record),
+        account=intent.account,
+        side=intent.side,
+        quantity=intent.quantity,
+        filled=record.filled,
+        average_price=record.average_price,
+        symbol=intent.symbol,
+        order_type=intent.order_type,
+        limit_price=intent.limit_price,
+        stop_price=intent.stop_price,
+        currency=preview.contract.currency if preview else intent.currency or "",
+        notional=preview.estimate.notional if preview else None,
+        staged_by=record.staged_by,
+        staged_at=record.staged_at,
+        updated_at=record.updated_at,
+        expires_at=expires if record.status in OPEN else None,
+        worst=worst_status(record.decision.findings) if record.decision else CheckStatus.OFF,
+        headline=record.reason_code or (record.decision.refusal_code if record.decision else None),
+        reason=record.reason,
+    )
+
+
+def worst_status(findings: Sequence[Finding]) -> CheckStatus:
+    """The worst status among findings; OFF when there is none."""
+    return max((finding.status for finding in findings), key=_BADNESS.index, default=CheckStatus.OFF)
+
+
+def limit_bars(
+    record: OrderRecord, quote: Quote | None, now: datetime, rules: DeskRules, tally: Tally
+) -> tuple[LimitBar, ...]:
+    """Every number of the policy beside what is used and what this order adds."""
+    policy, preview = rules.policy, record.preview
+    assert policy is not None and preview is not None
+    order = OrderTerms.of(record.intent, preview.contract)
+    market = Market.of(quote, now) if quote else None
+    price = worst_case_price(order, policy, market)
+    notional = notional_of(order, price) if price else Decimal(0)
+    zero, one = Decimal(0), Decimal(1)
+    frequency, session = policy.frequency_limit, policy.session_limit
+    session_cap = session.max_session_notional if session else None
+    currency = order.currency
+    base = reference_price(market) if market else None
+    distance = zero
+    if base is not None and price is not None and base.amount > 0:
+        distance = EXACT.divide(
+            EXACT.multiply(abs(EXACT.subtract(price.amount, base.amount)), Decimal(10_000)), base.amount
+        )
+    age = market.age_seconds if market and market.age_seconds is not None else zero
+    rows: list[tuple[str, Decimal, Decimal, Decimal | None, str]] = [
+        ("quantity", zero, order.quantity, policy.max_quantity, "units"),
+        ("notional", zero, notional, policy.max_notional.amount if policy.max_notional else None, currency),
+        ("price collar", zero, distance, _number(policy.max_price_deviation_bps), "bps"),
+        ("quote age", zero, age, _number(policy.max_quote_age_seconds), "s"),
+        (
+            f"orders in {frequency.window_seconds} s" if frequency else "orders in a window",
+            Decimal(tally.submitted_in_window),
+            one,
+            _number(frequency.max_orders if frequency else None),
+            "orders",
+        ),
+        (
+            "orders in session",
+            Decimal(tally.submitted_in_session),
+            one,
+            _number(session.max_orders_per_session if session else None),
+            "orders",
+        ),
+        (
+            "session notional",
+            tally.session_notional.get(currency, zero),
+            notional,
+            session_cap.amount if session_cap else None,
+            currency,
+        ),
+    ]
+    counts = record.status in OPEN  # a sent order is in the tally already
+    return tuple(
+        LimitBar(
+            name, used, this if counts else zero, limit, unit, _bar_status(used + (this if counts else zero), limit)
+        )
+        for name, used, this, limit, unit in rows
+    )
+
+
+def _bar_status(total: Decimal, limit: Decimal | None) -> CheckStatus:
+    if limit is None:
+        return CheckStatus.OFF
+    return CheckStatus.REFUSE if total > limit else CheckStatus.PASS
+
+
+def _number(value: int | None) -> Decimal | None:
+    return None if value is None else Decimal(value)
+
+
+def _mode_of(record: OrderRecord) -> Mode:
+    """Before the preview, by the account's prefix: D is paper; anything else counts as live."""
+    return Mode.PAPER if record.intent.account.startswith("D") else Mode.LIVE
+
+
+def _position_after(intent: OrderIntent, filled: Decimal, position: Position | None) -> Decimal:
+    held = position.quantity if position else Decimal(0)
+    return held + intent.side.sign * (intent.quantity - filled)
+
+
+def _seconds(span: timedelta) -> Decimal:
+    return Decimal(span // timedelta(microseconds=1)) / 1_000_000
+
+
+def _why_not(record: OrderRecord, decision: Decision | None, rules: DeskRules) -> str:
+    """Empty when it can be approved; else what the operator reads instead of a control."""
+    if record.status is Status.STAGED:
+        return "the router has not previewed it yet"
+    if record.status is not Status.PENDING:
+        return f"it is {record.status.value.replace('_', ' ')}"
+    if record.staged_by == rules.operator:
+        return "AUTH_SELF_APPROVAL: you staged it, so another operator has to approve it"
+    if decision is None:
+        return "it has no decision yet"
+    if not decision.allowed:
+        return decision.message + (f" ({decision.user_action})" if decision.user_action else "")
+    return ""

@@ -1,20 +1,42 @@
 """The operator's role: approve, reject, recall, send now, cancel, open and close the kill switch.
 
 Approving is one durable transaction that compares what was displayed with what is there. If one byte
-differs, if the policy changed, if somebody else was faster, nothing is approved.
+differs, if the policy changed, if somebody else was faster, nothing is approved, and the attempt is
+in the audit log.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import timedelta
 
+from ibgw_tui.core.context import Checklist
 from ibgw_tui.core.decision import Decision
-from ibgw_tui.core.orders import Approval
+from ibgw_tui.core.errors import (
+    Conflict,
+    ErrorCode,
+    GatewayError,
+    InvalidRequest,
+    NotPermitted,
+)
+from ibgw_tui.core.lifecycle import AT_BROKER, Actor, IllegalTransition, Signal, Status
+from ibgw_tui.core.orders import Approval, ApprovalStatus, Preview
 from ibgw_tui.core.records import OrderRecord, SwitchState
 from ibgw_tui.core.rules import DeskRules
+from ibgw_tui.core.terms import KillSwitch
+from ibgw_tui.core.text import one_line
+from ibgw_tui.service.assessment import (
+    CHECKLIST_KIND,
+    Facts,
+    assess,
+    managed,
+    read_checklist,
+)
+from ibgw_tui.service.health import AuditHealth
+from ibgw_tui.service.switch import close_switch
 from ibgw_tui.service.views import Shown
-from ibgw_tui.store import OrderStore
+from ibgw_tui.store import Change, OrderStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,38 +51,269 @@ class Verdict:
 class Review:
     """What the operator may do. Every call is one transaction."""
 
-    def __init__(self, store: OrderStore, *, rules: DeskRules, make_id: Callable[[], str]) -> None: ...
+    def __init__(self, store: OrderStore, *, rules: DeskRules, make_id: Callable[[], str], health: AuditHealth) -> None:
+        self._store = store
+        self._rules = rules
+        self._make_id = make_id
+        self._health = health
 
-    def approve(self, shown: Shown, *, how: dict[str, str] | None = None) -> Verdict:
+    def approve(self, shown: Shown, *, how: Mapping[str, str] | None = None) -> Verdict:
         """Approve exactly what was displayed. `how` goes to the audit log (key, painted and pressed times).
 
-        Raises Conflict (APPROVAL_PREVIEW_MISMATCH or ORDER_STATUS_CONFLICT: it changed, ended, or somebody else decided)
-        and NotPermitted (AUTH_SELF_APPROVAL).
+        Raises Conflict (APPROVAL_PREVIEW_MISMATCH or ORDER_STATUS_CONFLICT: it changed, ended, or
+        somebody else decided) and NotPermitted (AUTH_SELF_APPROVAL).
         """
-        raise NotImplementedError
+        with self._store.write() as change:
+            record = change.order(shown.order_ref)
+            problem = self._not_what_was_shown(change, record, shown)
+            decision = None
+            if problem is None:
+                assert record.preview is not None
+                decision = self._assess(change, record.preview)
+            if decision is None or not decision.allowed:
+                # Committed, not raised from inside: a refused attempt belongs in the audit log too.
+                change.append_audit(
+                    "approval.refused",
+                    actor=Actor.OPERATOR,
+                    principal=self._rules.operator,
+                    order_ref=record.order_ref,
+                    body=_attempt(shown, how)
+                    | (
+                        {"error": problem.message}
+                        if problem
+                        else {"decision": decision.as_json() if decision else None}
+                    ),
+                )
+            else:
+                approval = self._grant(change, record, decision, shown, how)
+        if problem is not None:
+            raise problem
+        assert decision is not None
+        return Verdict(self._read(record.order_ref), decision, approval if decision.allowed else None)
+
+    def _not_what_was_shown(self, change: Change, record: OrderRecord, shown: Shown) -> GatewayError | None:
+        if record.staged_by == self._rules.operator:
+            return NotPermitted(
+                f"{record.staged_by} staged order {record.order_ref} and cannot approve it",
+                code=ErrorCode.AUTH_SELF_APPROVAL,
+                user_action="another operator has to approve it",
+            )
+        if record.status is not Status.PENDING or record.preview is None:
+            return Conflict(
+                f"order {record.order_ref} is {record.status.value}, not pending",
+                user_action="look at it again: it was decided or has ended",
+            )
+        successor = change.successor(record.order_ref)
+        differences = [
+            (
+                record.preview.preview_id != shown.preview_id or record.preview.digest != shown.preview_digest,
+                "the order differs from what was displayed",
+            ),
+            (successor is not None, f"the order was replaced by {successor}"),
+            (
+                not (self._rules.policy_digest == shown.policy_digest == record.preview.policy_digest),
+                "the limit policy changed",
+            ),
+            (change.switch().epoch != shown.switch_epoch, "the kill switch was closed in the meantime"),
+        ]
+        for differs, sentence in differences:
+            if differs:
+                return Conflict(
+                    sentence,
+                    code=ErrorCode.APPROVAL_PREVIEW_MISMATCH,
+                    user_action="nothing was approved; review the order again",
+                )
+        return None
+
+    def _assess(self, change: Change, preview: Preview) -> Decision:
+        return assess(
+            preview,
+            rules=self._rules,
+            now=change.now,
+            known=change,
+            facts=Facts(
+                quote=self._store.quote(preview.contract.con_id),
+                managed_accounts=managed(self._store.account_facts(), self._rules.mode, change.now),
+            ),
+            audit=self._health.facts(),
+            checklist=read_checklist(self._store),
+        )
+
+    def _grant(
+        self, change: Change, record: OrderRecord, decision: Decision, shown: Shown, how: Mapping[str, str] | None
+    ) -> Approval:
+        preview = record.preview
+        assert preview is not None
+        approval = Approval(
+            approval_id=self._make_id(),
+            preview_id=preview.preview_id,
+            preview_digest=preview.digest,
+            policy_digest=preview.policy_digest,
+            account=preview.intent.account,
+            operator=self._rules.operator,
+            status=ApprovalStatus.APPROVED,
+            approved_at=change.now,
+            release_at=change.now + timedelta(seconds=self._rules.hold_back_seconds),
+            expires_at=change.now + timedelta(seconds=self._rules.approval_ttl_seconds),
+            switch_epoch=change.switch().epoch,
+        )
+        change.insert_approval(record, approval)
+        change.record_decision(record, decision)
+        change.move(
+            record,
+            Signal.APPROVE,
+            actor=Actor.OPERATOR,
+            principal=self._rules.operator,
+            detail=_attempt(shown, how)
+            | {"approval": approval.model_dump(mode="json"), "decision": decision.as_json()},
+        )
+        return approval
 
     def reject(self, order_ref: str, *, reason: str, reason_code: str = "OPERATOR_REJECTED") -> OrderRecord:
-        """Needs a reason: the agent reads it. Raises InvalidRequest, Conflict."""
-        raise NotImplementedError
+        """Say no. Needs a reason: the agent reads it. Raises InvalidRequest, Conflict."""
+        words = _reason(reason)
+        return self._move(order_ref, Signal.REJECT, reason_code=reason_code, reason=words, void_approval=True)
 
     def recall(self, order_ref: str) -> OrderRecord:
         """Take back an approval that was not spent yet. Raises Conflict."""
-        raise NotImplementedError
+        return self._move(
+            order_ref,
+            Signal.RECALL,
+            reason_code="APPROVAL_RECALLED",
+            reason="the approval was taken back",
+            void_approval=True,
+        )
 
     def submit_now(self, order_ref: str) -> OrderRecord:
-        """Send an approved order without waiting for the hold-back (the router does, through every gate). Raises Conflict."""
-        raise NotImplementedError
+        """Send an approved order without waiting for the hold-back: the router does, through every gate.
+
+        Raises Conflict when the order is not approved.
+        """
+        with self._store.write() as change:
+            record = change.order(order_ref)
+            if record.status is not Status.APPROVED:
+                raise Conflict(
+                    f"order {order_ref} is {record.status.value}, not approved",
+                    user_action="approve it first" if record.status is Status.PENDING else "",
+                )
+            change.note(record, submit_asked=True)
+            change.append_audit(
+                "submit.asked", actor=Actor.OPERATOR, principal=self._rules.operator, order_ref=order_ref
+            )
+        return self._read(order_ref)
 
     def ask_cancel(self, order_ref: str) -> OrderRecord:
         """Ask the broker to cancel. Never blocked by the kill switch. Raises Conflict (nothing at the broker)."""
-        raise NotImplementedError
+        with self._store.write() as change:
+            record = change.order(order_ref)
+            try:
+                moved = change.move(record, Signal.ASK_CANCEL, actor=Actor.OPERATOR, principal=self._rules.operator)
+            except IllegalTransition as error:
+                raise Conflict(
+                    f"order {order_ref} is {record.status.value}; there is nothing at the broker to cancel",
+                    user_action="reject it, or recall the approval"
+                    if record.status in (Status.PENDING, Status.APPROVED)
+                    else "nothing to do: it has ended",
+                ) from error
+            change.note(moved, cancel_asked_by=self._rules.operator)
+        return self._read(order_ref)
 
     def ask_cancel_all(self) -> list[OrderRecord]:
         """Ask for every order the broker has or may have; returns those it asked for."""
-        raise NotImplementedError
+        wanted = self._store.orders(statuses=sorted(AT_BROKER - {Status.CANCEL_REQUESTED}), limit=10_000)
+        asked = []
+        for record in wanted:
+            try:
+                asked.append(self.ask_cancel(record.order_ref))
+            except Conflict:
+                continue  # it ended between the listing and the asking: nothing left to cancel
+        return asked
 
-    def close_switch(self, reason: str) -> SwitchState: raise NotImplementedError
+    def close_switch(self, reason: str) -> SwitchState:
+        """Arm the kill switch: no new order leaves, and approvals not yet spent are taken back."""
+        return close_switch(self._store, actor=Actor.OPERATOR, principal=self._rules.operator, reason=reason)
 
     def open_switch(self, reason: str) -> SwitchState:
-        """Needs a reason. Raises InvalidRequest, NotPermitted (sentinel file still there, orders in doubt)."""
-        raise NotImplementedError
+        """Let approved orders pass again. Needs a reason.
+
+        Raises InvalidRequest (no reason), NotPermitted (orders in doubt, or the sentinel file is there).
+        """
+        words = _reason(reason)
+        with self._store.write() as change:
+            doubtful = change.orders_in(Status.IN_DOUBT)
+            if doubtful:
+                raise NotPermitted(
+                    f"{len(doubtful)} orders are in doubt, first {doubtful[0].order_ref}",
+                    user_action="wait until they are reconciled, or write them off, before opening the kill switch",
+                )
+            return change.set_switch(
+                KillSwitch.OPEN, actor=Actor.OPERATOR, principal=self._rules.operator, reason=words
+            )
+
+    def acknowledge_checklist(self, checklist: Checklist) -> Checklist:
+        """Record the paper-to-live checklist as this operator's word. Raises InvalidRequest when an item is missing."""
+        with self._store.write() as change:
+            signed = checklist.replaced(acknowledged_by=self._rules.operator, acknowledged_at=change.now)
+            if signed.missing():
+                raise InvalidRequest(
+                    f"not acknowledged: {', '.join(signed.missing())}", user_action="acknowledge every item"
+                )
+            change.append_audit(
+                CHECKLIST_KIND,
+                actor=Actor.OPERATOR,
+                principal=self._rules.operator,
+                body=signed.model_dump(mode="json"),
+            )
+        return signed
+
+    def _move(
+        self, order_ref: str, signal: Signal, *, reason_code: str, reason: str, void_approval: bool
+    ) -> OrderRecord:
+        with self._store.write() as change:
+            record = change.order(order_ref)
+            try:
+                change.move(
+                    record,
+                    signal,
+                    actor=Actor.OPERATOR,
+                    principal=self._rules.operator,
+                    reason_code=reason_code,
+                    reason=reason,
+                )
+            except IllegalTransition as error:
+                raise Conflict(
+                    f"order {order_ref} is {record.status.value}: it can no longer be {_PAST[signal]}",
+                    user_action="cancel it instead"
+                    if record.status in AT_BROKER
+                    else "look at it again: it was decided or has ended",
+                ) from error
+            if void_approval:
+                change.revoke_approval(record)
+        return self._read(order_ref)
+
+    def _read(self, order_ref: str) -> OrderRecord:
+        record = self._store.order(order_ref)
+        assert record is not None, "orders are never deleted"
+        return record
+
+
+_PAST = {Signal.REJECT: "rejected", Signal.RECALL: "recalled"}
+
+
+def _attempt(shown: Shown, how: Mapping[str, str] | None) -> dict[str, object]:
+    return {
+        "shown": {
+            "preview_id": shown.preview_id,
+            "preview_digest": shown.preview_digest,
+            "policy_digest": shown.policy_digest,
+            "switch_epoch": shown.switch_epoch,
+        },
+        "how": dict(how or {}),
+    }
+
+
+def _reason(text: str) -> str:
+    words = one_line(text, 400)
+    if not words:
+        raise InvalidRequest("a reason is required", user_action="say why in a few words; it is kept in the audit log")
+    return words

@@ -11,10 +11,16 @@ from dataclasses import dataclass
 from typing import Any
 
 from ibgw_tui.core.errors import Conflict, ErrorCode, NotPermitted
-from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Actor, IllegalTransition, Signal, Status
+from ibgw_tui.core.lifecycle import (
+    AT_BROKER,
+    OPEN,
+    Actor,
+    IllegalTransition,
+    Signal,
+    Status,
+)
 from ibgw_tui.core.orders import digest_of, parse_intent
 from ibgw_tui.core.records import OrderRecord, SwitchState
-from ibgw_tui.core.terms import KillSwitch
 from ibgw_tui.core.text import one_line
 from ibgw_tui.service.switch import close_switch
 from ibgw_tui.store import OrderStore
@@ -30,9 +36,7 @@ class Staged:
 class Staging:
     """What an agent, a script or a colleague may do. Every call is one transaction."""
 
-    def __init__(
-        self, store: OrderStore, *, principal: str, make_ref: Callable[[], str], max_pending: int
-    ) -> None:
+    def __init__(self, store: OrderStore, *, principal: str, make_ref: Callable[[], str], max_pending: int) -> None:
         self._store = store
         self._principal = principal
         self._make_ref = make_ref
@@ -79,7 +83,9 @@ class Staging:
             if record.status not in OPEN:
                 raise Conflict(
                     f"order {record.order_ref} is {record.status.value} and cannot be withdrawn",
-                    user_action="ask to cancel it instead" if record.status in AT_BROKER else "nothing to do: it has ended",
+                    user_action="ask to cancel it instead"
+                    if record.status in AT_BROKER
+                    else "nothing to do: it has ended",
                 )
             change.revoke_approval(record)
             return change.move(
@@ -126,5 +132,3 @@ class Staging:
 
     def switch(self) -> SwitchState:
         return self._store.switch()
-
-

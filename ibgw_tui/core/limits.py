@@ -1,0 +1,496 @@
+"""One pure function per limit check: (order, policy, context) -> Finding.
+
+The order of LIMITS is the order of the specification (decisions, section 4): the first refusing one
+is the headline. Every check always runs. The first lines of each say what happens when something is
+not known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from decimal import Decimal
+
+from ibgw_tui.core.context import LimitContext, Market, OrderTerms, Price
+from ibgw_tui.core.decision import Finding
+from ibgw_tui.core.policy import LimitPolicy
+from ibgw_tui.core.terms import EXACT, CheckStatus, OrderType, QuoteStatus, Side
+
+Check = Callable[[OrderTerms, LimitPolicy, LimitContext], Finding]
+
+_ONE = Decimal(1)
+_TEN_THOUSAND = Decimal(10_000)
+_SHOWN_BPS = Decimal("0.01")
+
+
+def number(value: Decimal) -> str:
+    """A number as findings show it: grouped by nothing, no exponent, no trailing zeros."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+# ---- prices the checks are made at
+
+
+def reference_price(market: Market) -> Price | None:
+    """Mid of bid and ask when both are there in the snapshot's currency, else last, else none."""
+    bid, ask, last = market.bid, market.ask, market.last
+    if bid is not None and ask is not None and bid.currency == ask.currency == market.currency:
+        return Price(EXACT.divide(EXACT.add(bid.amount, ask.amount), Decimal(2)), market.currency)
+    return last
+
+
+def worst_case_price(order: OrderTerms, policy: LimitPolicy, market: Market | None) -> Price | None:
+    """The price an order is measured at.
+
+    With a limit price, that. Without one, the worst the market could give: max(ask, trigger) for a
+    buy, max(bid, trigger) for a sell, plus the policy's haircut. None when an input is missing.
+    """
+    if order.limit_price is not None:
+        return Price(order.limit_price, order.currency)
+    if market is None or market.status is QuoteStatus.UNAVAILABLE:
+        return None
+    touch = market.ask if order.side is Side.BUY else market.bid
+    if touch is None or touch.amount <= 0 or touch.currency != order.currency:
+        return None
+    if order.order_type is OrderType.STOP and order.stop_price is None:
+        return None
+    base = touch.amount if order.stop_price is None else max(touch.amount, order.stop_price)
+    haircut = EXACT.divide(Decimal(policy.market_order_haircut_bps), _TEN_THOUSAND)
+    return Price(EXACT.multiply(base, EXACT.add(_ONE, haircut)), order.currency)
+
+
+def notional_of(order: OrderTerms, price: Price) -> Decimal:
+    """Quantity x multiplier x price, in the price's currency; never negative."""
+    return abs(EXACT.multiply(EXACT.multiply(order.quantity, order.multiplier), price.amount))
+
+
+# ---- the checks of the seed, in its order
+
+
+def policy_enabled(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    code = "LIVE_LIMIT_POLICY_DISABLED"
+    if not policy.enabled:
+        return Finding(
+            "policy_enabled",
+            code,
+            CheckStatus.REFUSE,
+            "the limit policy is disabled",
+            "disabled",
+            "enabled",
+            user_action="enable the policy in the configuration",
+            source="configuration",
+        )
+    return Finding(
+        "policy_enabled",
+        code,
+        CheckStatus.PASS,
+        "the limit policy is enabled",
+        "enabled",
+        "enabled",
+        source="configuration",
+    )
+
+
+def symbol(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    code, allowed = "LIVE_SYMBOL_REFUSED", ", ".join(policy.allowed_symbols) or "none"
+    if order.symbol not in policy.allowed_symbols:
+        return Finding(
+            "symbol",
+            code,
+            CheckStatus.REFUSE,
+            f"{order.symbol} is not an allowed symbol",
+            order.symbol,
+            allowed,
+            user_action="stage an allowed symbol, or add it to allowed_symbols",
+            source="policy",
+        )
+    return Finding(
+        "symbol", code, CheckStatus.PASS, f"{order.symbol} is an allowed symbol", order.symbol, allowed, source="policy"
+    )
+
+
+def asset_class(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    code, observed = "LIVE_ASSET_CLASS_REFUSED", order.asset_class.value
+    allowed = ", ".join(kind.value for kind in policy.allowed_asset_classes) or "none"
+    if order.asset_class not in policy.allowed_asset_classes:
+        return Finding(
+            "asset_class",
+            code,
+            CheckStatus.REFUSE,
+            f"asset class {observed} is not allowed",
+            observed,
+            allowed,
+            user_action="stage an allowed asset class, or add it to allowed_asset_classes",
+            source="policy",
+        )
+    return Finding(
+        "asset_class", code, CheckStatus.PASS, f"asset class {observed} is allowed", observed, allowed, source="policy"
+    )
+
+
+def max_quantity(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    code, limit = "LIVE_QUANTITY_LIMIT_REFUSED", policy.max_quantity
+    if limit is None:
+        return _not_set("max_quantity", code, "max_quantity")
+    return _at_most(
+        "max_quantity", code, "quantity", order.quantity, limit, "units", "lower the quantity", "policy", context
+    )
+
+
+def max_notional(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    code, limit = "LIVE_NOTIONAL_LIMIT_REFUSED", policy.max_notional
+    if limit is None:
+        return _not_set("max_notional", code, "max_notional")
+    price = worst_case_price(order, policy, context.market)
+    if price is None:
+        return _no_price("max_notional", code, order, number(limit.amount), limit.currency)
+    if price.currency != limit.currency:
+        return _currencies("max_notional", price.currency, limit.currency)
+    return _at_most(
+        "max_notional",
+        code,
+        "notional",
+        notional_of(order, price),
+        limit.amount,
+        limit.currency,
+        "lower the quantity or the price",
+        "policy",
+        context,
+    )
+
+
+def _wants_quote(policy: LimitPolicy) -> bool:
+    return policy.max_price_deviation_bps is not None or policy.max_quote_age_seconds is not None
+
+
+def market_snapshot(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    code, market = "LIVE_MARKET_SNAPSHOT_MISSING", context.market
+    if not _wants_quote(policy):
+        return _off("market_snapshot", code, "neither a price collar nor a quote age is set")
+    if market is None or market.status is QuoteStatus.UNAVAILABLE:
+        return Finding(
+            "market_snapshot",
+            code,
+            CheckStatus.UNKNOWN,
+            "there is no quote for this contract",
+            None,
+            "a quote",
+            user_action="wait for market data, or check the data subscription",
+            source=market.source if market else None,
+        )
+    return Finding(
+        "market_snapshot",
+        code,
+        CheckStatus.PASS,
+        f"a {market.status.value} quote is at hand",
+        market.status.value,
+        "a quote",
+        as_of=market.as_of,
+        source=market.source,
+    )
+
+
+def quote_age(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    code, limit, market = "LIVE_STALE_QUOTE", policy.max_quote_age_seconds, context.market
+    if limit is None:
+        return _off("quote_age", code, "max_quote_age_seconds is not set")
+    if market is None or market.status is QuoteStatus.UNAVAILABLE or market.age_seconds is None:
+        return Finding(
+            "quote_age",
+            code,
+            CheckStatus.UNKNOWN,
+            "the age of the quote is not known",
+            None,
+            str(limit),
+            "s",
+            user_action="wait for a fresh quote",
+            source=market.source if market else None,
+        )
+    age = market.age_seconds
+    if market.status is QuoteStatus.STALE:
+        return Finding(
+            "quote_age",
+            code,
+            CheckStatus.REFUSE,
+            "the quote is marked stale",
+            number(age),
+            str(limit),
+            "s",
+            user_action="wait for a fresh quote",
+            as_of=market.as_of,
+            source=market.source,
+        )
+    return _at_most(
+        "quote_age", code, "quote age", age, Decimal(limit), "s", "wait for a fresh quote", market.source, context
+    )
+
+
+def reference(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    code, market = "LIVE_MARKET_SNAPSHOT_MISSING", context.market
+    if policy.max_price_deviation_bps is None:
+        return _off("reference_price", code, "max_price_deviation_bps is not set")
+    price = _reference(order, market)
+    if price is None:
+        return Finding(
+            "reference_price",
+            code,
+            CheckStatus.UNKNOWN,
+            f"there is no positive reference price in {order.currency}",
+            None,
+            f"a price in {order.currency}",
+            order.currency,
+            user_action="wait for a two-sided quote",
+            source=market.source if market else None,
+        )
+    return Finding(
+        "reference_price",
+        code,
+        CheckStatus.PASS,
+        f"the reference price is {number(price)} {order.currency}",
+        number(price),
+        "a positive price",
+        order.currency,
+        as_of=market.as_of if market else None,
+        source=market.source if market else None,
+    )
+
+
+def _reference(order: OrderTerms, market: Market | None) -> Decimal | None:
+    if market is None or market.status is QuoteStatus.UNAVAILABLE:
+        return None
+    price = reference_price(market)
+    if price is None or price.amount <= 0 or price.currency != order.currency:
+        return None
+    return price.amount
+
+
+def price_collar(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    code, limit = "LIVE_PRICE_COLLAR_REFUSED", policy.max_price_deviation_bps
+    if limit is None:
+        return _off("price_collar", code, "max_price_deviation_bps is not set")
+    base = _reference(order, context.market)
+    price = worst_case_price(order, policy, context.market)
+    if base is None or price is None:
+        return Finding(
+            "price_collar",
+            code,
+            CheckStatus.UNKNOWN,
+            "the distance to the market is not known",
+            None,
+            str(limit),
+            "bps",
+            user_action="wait for a two-sided quote",
+        )
+    # Compared without a division, so that equality is exact; the quotient is only for people.
+    distance = EXACT.multiply(abs(EXACT.subtract(price.amount, base)), _TEN_THOUSAND)
+    shown = EXACT.divide(distance, base)
+    broken = distance > EXACT.multiply(Decimal(limit), base)
+    observed = number(shown.quantize(_SHOWN_BPS, context=EXACT))
+    market = context.market
+    return Finding(
+        "price_collar",
+        code,
+        CheckStatus.REFUSE if broken else CheckStatus.PASS,
+        f"{number(price.amount)} is {observed} bps from the market at {number(base)}; {limit} bps are allowed",
+        observed,
+        str(limit),
+        "bps",
+        number((Decimal(limit) - shown).quantize(_SHOWN_BPS, context=EXACT)),
+        "bring the price nearer to the market" if broken else None,
+        market.as_of if market else None,
+        market.source if market else None,
+    )
+
+
+def frequency(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    code, limit = "LIVE_FREQUENCY_LIMIT_REFUSED", policy.frequency_limit
+    if limit is None:
+        return _not_set("frequency", code, "frequency_limit")
+    count = context.counters.submitted_in_window if context.counters else None
+    return _room_for_one(
+        "frequency",
+        code,
+        count,
+        limit.max_orders,
+        f"orders in {limit.window_seconds} s",
+        "wait until the window has moved on",
+        context,
+    )
+
+
+def session_orders(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    code, limit = "LIVE_SESSION_ORDER_LIMIT_REFUSED", policy.session_limit
+    if limit is None:
+        return _not_set("session_orders", code, "session_limit")
+    count = context.counters.submitted_in_session if context.counters else None
+    return _room_for_one(
+        "session_orders",
+        code,
+        count,
+        limit.max_orders_per_session,
+        "orders in the session",
+        "wait for the next session",
+        context,
+    )
+
+
+def session_notional(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    code = "LIVE_SESSION_NOTIONAL_LIMIT_REFUSED"
+    limit = policy.session_limit.max_session_notional if policy.session_limit else None
+    if limit is None:
+        return _not_set("session_notional", code, "session_limit.max_session_notional")
+    totals = context.counters.session_notional if context.counters else None
+    if totals is None:
+        return Finding(
+            "session_notional",
+            code,
+            CheckStatus.UNKNOWN,
+            "the session's total is not known",
+            None,
+            number(limit.amount),
+            limit.currency,
+            user_action="check the order store",
+        )
+    price = worst_case_price(order, policy, context.market)
+    if price is None:
+        return _no_price("session_notional", code, order, number(limit.amount), limit.currency)
+    for currency in (price.currency, *(total.currency for total in totals if total.amount)):
+        if currency != limit.currency:
+            return _currencies("session_notional", currency, limit.currency)
+    used = sum((total.amount for total in totals), Decimal(0))
+    return _at_most(
+        "session_notional",
+        code,
+        "session total with this order",
+        EXACT.add(used, notional_of(order, price)),
+        limit.amount,
+        limit.currency,
+        "lower the quantity, or wait for the next session",
+        "store",
+        context,
+    )
+
+
+LIMITS: tuple[Check, ...] = (
+    policy_enabled,
+    symbol,
+    asset_class,
+    max_quantity,
+    max_notional,
+    market_snapshot,
+    quote_age,
+    reference,
+    price_collar,
+    frequency,
+    session_orders,
+    session_notional,
+)
+
+
+def check_limits(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> tuple[Finding, ...]:
+    """All findings, in the order of LIMITS."""
+    return tuple(check(order, policy, context) for check in LIMITS)
+
+
+# ---- how findings are said
+
+
+def _at_most(
+    check: str,
+    code: str,
+    what: str,
+    observed: Decimal,
+    limit: Decimal,
+    unit: str,
+    remedy: str,
+    source: str | None,
+    context: LimitContext,
+) -> Finding:
+    broken = observed > limit
+    word = "is above" if broken else "is within"
+    return Finding(
+        check,
+        code,
+        CheckStatus.REFUSE if broken else CheckStatus.PASS,
+        f"{what} {number(observed)} {unit} {word} the limit of {number(limit)} {unit}",
+        number(observed),
+        number(limit),
+        unit,
+        number(EXACT.subtract(limit, observed)),
+        remedy if broken else None,
+        context.now,
+        source,
+    )
+
+
+def _room_for_one(
+    check: str, code: str, count: int | None, limit: int, unit: str, remedy: str, context: LimitContext
+) -> Finding:
+    if count is None:
+        return Finding(
+            check,
+            code,
+            CheckStatus.UNKNOWN,
+            f"the number of {unit} is not known",
+            None,
+            str(limit),
+            unit,
+            user_action="check the order store",
+        )
+    broken = count >= limit
+    message = f"{count} {unit} of {limit} are used" + ("; there is no room for one more" if broken else "")
+    return Finding(
+        check,
+        code,
+        CheckStatus.REFUSE if broken else CheckStatus.PASS,
+        message,
+        str(count),
+        str(limit),
+        unit,
+        str(limit - count),
+        remedy if broken else None,
+        context.now,
+        "store",
+    )
+
+
+def _not_set(check: str, code: str, name: str) -> Finding:
+    """An absent limit allows nothing."""
+    return Finding(
+        check,
+        code,
+        CheckStatus.UNKNOWN,
+        f"the policy sets no {name}, and an absent limit allows nothing",
+        user_action=f"set {name} in the policy",
+        source="policy",
+    )
+
+
+def _off(check: str, code: str, why: str) -> Finding:
+    return Finding(check, code, CheckStatus.OFF, why, source="policy")
+
+
+def _no_price(check: str, code: str, order: OrderTerms, limit: str, unit: str) -> Finding:
+    side = "ask" if order.side is Side.BUY else "bid"
+    return Finding(
+        check,
+        code,
+        CheckStatus.UNKNOWN,
+        f"a {order.order_type.value} order cannot be measured without a positive {side} in {order.currency}",
+        None,
+        limit,
+        unit,
+        user_action="wait for a quote, or stage a limit order",
+    )
+
+
+def _currencies(check: str, observed: str, limit: str) -> Finding:
+    return Finding(
+        check,
+        "LIVE_CURRENCY_MISMATCH",
+        CheckStatus.REFUSE,
+        f"the amount is in {observed} and its limit in {limit}",
+        observed,
+        limit,
+        user_action=f"set a limit in {observed}, or trade in {limit}",
+    )

@@ -1,0 +1,153 @@
+"""What the broker says, turned into what happens to an order.
+
+Fills are counted from executions, each once, never from a status's own total. A report that fits no
+row of the lifecycle is recorded as a discrepancy and becomes an alarm; it is never guessed into it.
+"""
+
+from __future__ import annotations
+
+from ibgw_tui.core.broker import (
+    BrokerState,
+    CancelRefused,
+    CommissionReport,
+    ExecutionReport,
+    LinkReport,
+    Notice,
+    OrderReport,
+    Report,
+)
+from ibgw_tui.core.lifecycle import Actor, IllegalTransition, Signal, Status, advance
+from ibgw_tui.core.records import OrderRecord
+from ibgw_tui.core.text import one_line
+from ibgw_tui.store import Change, OrderStore
+
+BROKER = "broker"
+
+_SIGNALS: dict[BrokerState, Signal | None] = {
+    BrokerState.UNACKNOWLEDGED: None,
+    BrokerState.WORKING: Signal.ACKNOWLEDGE,
+    BrokerState.HELD: Signal.ACKNOWLEDGE,
+    BrokerState.CANCEL_PENDING: Signal.ACKNOWLEDGE,
+    BrokerState.FILLED: Signal.FILL,
+    BrokerState.CANCELLED: Signal.CANCEL,
+    BrokerState.REJECTED: Signal.BROKER_REJECT,
+    # Says nothing final by itself: the order's other reports decide.
+    BrokerState.INACTIVE: None,
+}
+
+
+def hear(store: OrderStore, report: Report, lease_token: int | None) -> None:
+    """Record one report. Hearing the same report twice changes nothing the second time."""
+    if isinstance(report, LinkReport):
+        store.put_facts(link=(report.state.value, one_line(report.text, 200), report.at))
+        return
+    with store.write(lease_token=lease_token) as change:
+        if isinstance(report, ExecutionReport):
+            _execution(store, change, report)
+        elif isinstance(report, OrderReport):
+            _order(store, change, report)
+        elif isinstance(report, CommissionReport):
+            change.add_commission(report.exec_id, report.commission)
+        elif isinstance(report, CancelRefused):
+            _cancel_refused(store, change, report)
+        else:
+            _notice(change, report)
+
+
+def _execution(store: OrderStore, change: Change, report: ExecutionReport) -> None:
+    record = store.order(report.order_ref) if report.order_ref else None
+    if record is None:
+        change.add_discrepancy(
+            f"an execution {report.exec_id} of an order that is not ours ({report.order_ref or 'no reference'})"
+        )
+        return
+    if not change.add_execution(record, report):
+        return
+    record = change.order(record.order_ref)
+    complete = record.filled >= record.intent.quantity
+    apply_signal(
+        change,
+        record,
+        Signal.FILL if complete else Signal.FILL_PART,
+        f"filled {record.filled:f} of {record.intent.quantity:f}",
+        detail={"exec_id": report.exec_id, "quantity": f"{report.quantity:f}", "price": f"{report.price:f}"},
+        always=True,
+    )
+    if record.filled > record.intent.quantity:
+        change.add_discrepancy(
+            f"filled {record.filled:f} of {record.intent.quantity:f}: more than ordered", order_ref=record.order_ref
+        )
+
+
+def _order(store: OrderStore, change: Change, report: OrderReport) -> None:
+    record = store.order(report.order_ref) if report.order_ref else None
+    if record is None:
+        change.add_discrepancy(
+            f"the broker reports an order that is not ours: {report.side.value} {report.quantity:f} of contract "
+            f"{report.con_id} in {report.account} ({report.order_ref or 'no reference'}), {report.state.value}"
+        )
+        return
+    if report.perm_id is not None and record.perm_id is None:
+        change.note(record, perm_id=report.perm_id)
+    signal = _SIGNALS[report.state]
+    if signal is Signal.ACKNOWLEDGE and record.filled > 0:
+        signal = Signal.FILL_PART
+    if signal is not None:
+        apply_signal(change, record, signal, one_line(report.text, 300))
+
+
+def _cancel_refused(store: OrderStore, change: Change, report: CancelRefused) -> None:
+    record = store.order(report.order_ref)
+    if record is None:
+        change.add_discrepancy(f"a cancel of an unknown order was refused: {one_line(report.text, 200)}")
+        return
+    change.append_audit(
+        "cancel.refused",
+        actor=Actor.BROKER,
+        principal=BROKER,
+        order_ref=record.order_ref,
+        body={"code": report.code, "text": one_line(report.text, 300)},
+    )
+    if record.status is Status.CANCEL_REQUESTED:
+        apply_signal(change, record, Signal.CANCEL_REFUSED, f"cancel refused: {one_line(report.text, 200)}")
+        if record.filled > 0:
+            apply_signal(change, change.order(record.order_ref), Signal.FILL_PART, "")
+
+
+def _notice(change: Change, report: Notice) -> None:
+    change.append_audit(
+        "broker.notice",
+        actor=Actor.BROKER,
+        principal=BROKER,
+        order_ref=report.order_ref or None,
+        body={"code": report.code, "text": one_line(report.text, 300)},
+    )
+
+
+def apply_signal(
+    change: Change,
+    record: OrderRecord,
+    signal: Signal,
+    text: str,
+    *,
+    detail: dict[str, str] | None = None,
+    always: bool = False,
+) -> None:
+    """Advance by the broker's word, or record that it fits no row."""
+    try:
+        follower = advance(record.status, signal, Actor.BROKER)
+    except IllegalTransition as error:
+        change.add_discrepancy(f"{error} {text}".strip(), order_ref=record.order_ref)
+        return
+    if follower is record.status and not always:
+        return  # said before
+    code = {Signal.BROKER_REJECT: "REJECTED_BY_BROKER", Signal.CANCEL: "CANCELLED_AT_BROKER"}.get(signal)
+    change.move(
+        record,
+        signal,
+        actor=Actor.BROKER,
+        principal=BROKER,
+        reason_code=code,
+        reason=text or None,
+        detail=dict(detail or {}),
+    )

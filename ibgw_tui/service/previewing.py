@@ -1,0 +1,167 @@
+"""From what an agent asked for to what the operator sees: resolve, measure, decide, freeze."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+
+from ibgw_tui.store.thread import StoreThread
+
+from ibgw_tui.core.broker import Broker, Position, Quote, WhatIf
+from ibgw_tui.core.context import Market, OrderTerms
+from ibgw_tui.core.errors import BrokerError, InvalidRequest
+from ibgw_tui.core.gates import refuses_for_good
+from ibgw_tui.core.lifecycle import Actor, Signal, Status
+from ibgw_tui.core.limits import notional_of, worst_case_price
+from ibgw_tui.core.orders import BrokerOrder, Contract, Estimate, Preview
+from ibgw_tui.core.records import OrderRecord
+from ibgw_tui.core.rules import DeskRules
+from ibgw_tui.core.terms import Money, amount, canonical
+from ibgw_tui.core.text import one_line
+from ibgw_tui.service.assessment import Facts, assess, read_checklist
+from ibgw_tui.service.health import AuditHealth
+from ibgw_tui.store import OrderStore
+
+WHAT_IF_SECONDS = 4.0
+"""A what-if that hangs (the real one can, for ever) is treated as not answered."""
+_MICRO = Decimal("0.000001")
+
+
+class Previewer:
+    """Turns staged orders into previews, or refuses them with all findings."""
+
+    def __init__(
+        self,
+        store: StoreThread,
+        broker: Broker,
+        *,
+        rules: DeskRules,
+        health: AuditHealth,
+        make_id: Callable[[], str],
+        principal: str,
+    ) -> None:
+        self._store = store
+        self._broker = broker
+        self._rules = rules
+        self._health = health
+        self._make_id = make_id
+        self._principal = principal
+
+    async def preview(self, record: OrderRecord, lease_token: int) -> None:
+        """Preview one staged order. Raises BrokerError: it stays staged and is tried again."""
+        try:
+            contract = await self._broker.resolve(record.intent)
+        except InvalidRequest as error:
+            await self._store.run(self._refuse, record.order_ref, error, lease_token)
+            return
+        quote = await self._broker.quote(contract)
+        positions = await self._broker.positions(record.intent.account)
+        facts = Facts(quote=quote, managed_accounts=await self._broker.managed_accounts())
+        what_if = await self._what_if(record, contract)
+        position = next((p for p in positions if p.con_id == contract.con_id), None)
+        await self._store.run(self._freeze, record.order_ref, contract, facts, position, what_if, lease_token)
+
+    async def _what_if(self, record: OrderRecord, contract: Contract) -> WhatIf | None:
+        shared = {
+            n: getattr(record.intent, n) for n in BrokerOrder.model_fields if n in type(record.intent).model_fields
+        }
+        order = BrokerOrder(order_ref=record.order_ref, contract=contract, **shared)
+        try:
+            return await asyncio.wait_for(self._broker.what_if(order), WHAT_IF_SECONDS)
+        except (BrokerError, TimeoutError):
+            return None
+
+    def _refuse(self, store: OrderStore, order_ref: str, error: InvalidRequest, lease_token: int) -> None:
+        with store.write(lease_token=lease_token) as change:
+            record = change.order(order_ref)
+            if record.status is Status.STAGED:
+                change.move(
+                    record,
+                    Signal.REFUSE,
+                    actor=Actor.ROUTER,
+                    principal=self._principal,
+                    reason_code=error.code.value,
+                    reason=one_line(f"{error.message}. {error.user_action}".strip(" ."), 600),
+                )
+
+    def _freeze(
+        self,
+        store: OrderStore,
+        order_ref: str,
+        contract: Contract,
+        facts: Facts,
+        position: Position | None,
+        what_if: WhatIf | None,
+        lease_token: int,
+    ) -> None:
+        audit = self._health.facts()
+        with store.write(lease_token=lease_token) as change:
+            record = change.order(order_ref)
+            if record.status is not Status.STAGED:
+                return  # withdrawn or replaced while the broker was asked
+            preview = Preview(
+                preview_id=self._make_id(),
+                order_ref=order_ref,
+                revision=record.revision,
+                mode=self._rules.mode,
+                staged_by=record.staged_by,
+                intent=record.intent,
+                contract=contract,
+                estimate=self._estimate(record, contract, facts.quote, position, what_if),
+                policy_id=self._rules.risk_policy_id or "",
+                policy_digest=self._rules.policy_digest,
+                created_at=change.now,
+                expires_at=change.now + timedelta(seconds=self._rules.preview_ttl_seconds),
+            )
+            decision = assess(
+                preview,
+                rules=self._rules,
+                now=change.now,
+                known=change,
+                facts=facts,
+                audit=audit,
+                checklist=read_checklist(store),
+            )
+            change.record_preview(record, preview, decision)
+            refused = refuses_for_good(decision)
+            change.move(
+                change.order(order_ref),
+                Signal.REFUSE if refused else Signal.PREVIEWED,
+                actor=Actor.ROUTER,
+                principal=self._principal,
+                reason_code=decision.refusal_code if refused else None,
+                reason=decision.message if refused else None,
+                detail={"preview_id": preview.preview_id, "digest": preview.digest, "decision": decision.as_json()},
+            )
+
+    def _estimate(
+        self,
+        record: OrderRecord,
+        contract: Contract,
+        quote: Quote | None,
+        position: Position | None,
+        what_if: WhatIf | None,
+    ) -> Estimate:
+        """What it would do, for the eye; the limits measure anew each time."""
+        before = position.quantity if position else Decimal(0)
+        after = before + record.intent.side.sign * record.intent.quantity
+        policy, notional, worst = self._rules.policy, None, None
+        if policy is not None:
+            order = OrderTerms.of(record.intent, contract)
+            price = worst_case_price(order, policy, Market.of(quote, quote.as_of) if quote else None)
+            if price is not None:
+                worst = amount(canonical(price.amount.quantize(_MICRO)))
+                notional = Money(
+                    amount=amount(canonical(notional_of(order, price).quantize(_MICRO))), currency=price.currency
+                )
+        return Estimate(
+            notional=notional,
+            worst_case_price=worst,
+            position_before=before,
+            position_after=after,
+            commission_max=what_if.commission_max if what_if else None,
+            initial_margin_change=what_if.initial_margin_change if what_if else None,
+            warning=one_line(what_if.warning, 400) if what_if else "",
+        )

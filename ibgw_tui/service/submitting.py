@@ -1,0 +1,181 @@
+"""The one road to the wire.
+
+    market facts first (no transaction open)
+    one transaction: re-read switch, counters, approval, preview; evaluate; spend the approval,
+        record the pending submit, audit; commit durably
+    one more look at the switch
+    the wire
+    what came of it: sent, provably not sent, or in doubt
+
+A refusal writes its findings to the audit log and leaves the approval unspent. Whatever happens after
+the commit, the order is never sent a second time: it has a submission, and submissions are unique.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from dataclasses import dataclass
+from decimal import Decimal
+
+from ibgw_tui.store.thread import StoreThread
+
+from ibgw_tui.core.broker import Broker
+from ibgw_tui.core.context import Market, OrderTerms
+from ibgw_tui.core.decision import Decision
+from ibgw_tui.core.errors import GatewayError, NotConnected
+from ibgw_tui.core.lifecycle import Actor, Signal, Status
+from ibgw_tui.core.limits import notional_of, worst_case_price
+from ibgw_tui.core.orders import BrokerOrder, digest_of
+from ibgw_tui.core.records import OrderRecord
+from ibgw_tui.core.rules import DeskRules
+from ibgw_tui.core.terms import KillSwitch, Money, amount, canonical
+from ibgw_tui.service.assessment import Facts, Submitting, assess, read_checklist
+from ibgw_tui.service.health import AuditHealth
+from ibgw_tui.store import Change, OrderStore
+
+MICRO = Decimal("0.000001")
+PLACE_DEADLINE_SECONDS = 10.0
+"""After that the outcome of a placement is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Admission:
+    """What the submit transaction decided. `order` is None when nothing may be sent."""
+
+    decision: Decision | None
+    order: BrokerOrder | None
+
+
+class Submitter:
+    """Takes approved orders through the submit transaction and over the wire."""
+
+    def __init__(
+        self, store: StoreThread, broker: Broker, *, rules: DeskRules, health: AuditHealth, principal: str
+    ) -> None:
+        self._store = store
+        self._broker = broker
+        self._rules = rules
+        self._health = health
+        self._principal = principal
+
+    async def submit(self, record: OrderRecord, lease_token: int) -> None:
+        """Send one approved order if every gate passes. Raises BrokerError before anything was spent."""
+        assert record.preview is not None
+        facts = Facts(
+            quote=await self._broker.quote(record.preview.contract),
+            managed_accounts=await self._broker.managed_accounts(),
+        )
+        admission = await self._store.run(self._admit, record.order_ref, facts, lease_token)
+        if admission.order is None:
+            return
+        held = await self._store.run(self._last_look, record.order_ref, lease_token)
+        if held:
+            return
+        try:
+            await asyncio.wait_for(self._broker.place(admission.order), PLACE_DEADLINE_SECONDS)
+        except NotConnected as error:
+            await self._store.run(
+                self._conclude, record.order_ref, Signal.NOT_SENT, "NOT_SENT", error.message, lease_token
+            )
+        except asyncio.CancelledError:
+            # The task is being torn down between the commit and the answer: that is doubt, and it is
+            # written down before leaving, because nobody may be left to write it later.
+            await asyncio.shield(
+                self._store.run(
+                    self._conclude, record.order_ref, Signal.LOSE, "IN_DOUBT", "stopped while sending", lease_token
+                )
+            )
+            raise
+        except Exception as error:
+            words = error.message if isinstance(error, GatewayError) else f"{type(error).__name__} while sending"
+            await self._store.run(self._conclude, record.order_ref, Signal.LOSE, "IN_DOUBT", words, lease_token)
+
+    def _admit(self, store: OrderStore, order_ref: str, facts: Facts, lease_token: int) -> Admission:
+        audit = self._health.facts()
+        with store.write(lease_token=lease_token) as change:
+            record = change.order(order_ref)
+            preview, approval = record.preview, record.approval
+            if record.status is not Status.APPROVED or preview is None or approval is None:
+                return Admission(None, None)  # recalled, voided, withdrawn or expired in the meantime
+            key = f"submit:{approval.approval_id}"
+            request_hash = digest_of(
+                "submit", {"order_ref": order_ref, "approval": approval.approval_id, "preview": preview.digest}
+            )
+            claimed = change.claim_key(self._principal_of_keys, key, operation="submit", request_hash=request_hash)
+            decision = assess(
+                preview,
+                rules=self._rules,
+                now=change.now,
+                known=change,
+                facts=facts,
+                audit=audit,
+                checklist=read_checklist(store),
+                replaced_by=change.successor(order_ref),
+                submitting=Submitting(approval, key, claimed.is_new),
+            )
+            change.record_decision(record, decision)
+            if not decision.allowed:
+                self._refuse(change, record, decision, key)
+                return Admission(decision, None)
+            change.spend_approval(approval.approval_id)
+            change.insert_submission(
+                record,
+                approval_id=approval.approval_id,
+                idempotency_key=key,
+                request_hash=request_hash,
+                notional=self._notional(record, facts, change),
+            )
+            change.move(
+                record,
+                Signal.SEND,
+                actor=Actor.ROUTER,
+                principal=self._principal,
+                detail={"approval_id": approval.approval_id, "idempotency_key": key, "decision": decision.as_json()},
+            )
+        return Admission(decision, BrokerOrder.of(preview))
+
+    _principal_of_keys = "router"
+
+    def _refuse(self, change: Change, record: OrderRecord, decision: Decision, key: str) -> None:
+        change.release_key(self._principal_of_keys, key)
+        # The operator asks again with one key; without this mark the router would ask by itself for ever.
+        change.note(
+            record, submit_asked=False, reason_code=decision.refusal_code or "SUBMIT_REFUSED", reason=decision.message
+        )
+        change.append_audit(
+            "submit.refused",
+            actor=Actor.ROUTER,
+            principal=self._principal,
+            order_ref=record.order_ref,
+            body={"decision": decision.as_json()},
+        )
+
+    def _notional(self, record: OrderRecord, facts: Facts, change: Change) -> Money:
+        preview, policy = record.preview, self._rules.policy
+        assert preview is not None and policy is not None, "the risk gate passed"
+        order = OrderTerms.of(preview.intent, preview.contract)
+        price = worst_case_price(order, policy, Market.of(facts.quote, change.now) if facts.quote else None)
+        assert price is not None, "the notional limit passed"
+        return Money(amount=amount(canonical(notional_of(order, price).quantize(MICRO))), currency=price.currency)
+
+    def _last_look(self, store: OrderStore, order_ref: str, lease_token: int) -> bool:
+        """After the commit, before the wire: a switch closed or a cancel asked in between still counts."""
+        switch, record = store.switch(), store.order(order_ref)
+        if switch.state is KillSwitch.OPEN and record is not None and record.status is Status.SENDING:
+            return False
+        words = (
+            "the kill switch closed just before sending"
+            if switch.state is not KillSwitch.OPEN
+            else "a cancel was asked just before sending"
+        )
+        self._conclude(store, order_ref, Signal.NOT_SENT, "NOT_SENT", words, lease_token)
+        return True
+
+    def _conclude(
+        self, store: OrderStore, order_ref: str, signal: Signal, code: str, words: str, lease_token: int
+    ) -> None:
+        with store.write(lease_token=lease_token) as change:
+            record = change.order(order_ref)
+            if record.status not in (Status.SENDING, Status.CANCEL_REQUESTED):
+                return  # the broker has spoken meanwhile: its word is better than ours
+            change.move(record, signal, actor=Actor.ROUTER, principal=self._principal, reason_code=code, reason=words)
