@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -52,6 +53,14 @@ class Finding:
     def from_json(cls, data: dict[str, Any]) -> Finding:
         as_of = datetime.fromisoformat(data["as_of"]) if data.get("as_of") else None
         return cls(**{**data, "status": CheckStatus(data["status"]), "as_of": as_of})
+
+
+_BADNESS = (CheckStatus.OFF, CheckStatus.PASS, CheckStatus.WARN, CheckStatus.UNKNOWN, CheckStatus.REFUSE)
+
+
+def worst_status(findings: Iterable[Finding]) -> CheckStatus:
+    """The worst status among findings; OFF when there is none."""
+    return max((finding.status for finding in findings), key=_BADNESS.index, default=CheckStatus.OFF)
 
 
 @dataclass(frozen=True, slots=True)

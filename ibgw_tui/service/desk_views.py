@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from ibgw_tui.core.broker import Position, Quote
 from ibgw_tui.core.context import Market, OrderTerms
-from ibgw_tui.core.decision import Decision, Finding
+from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.errors import NotFound
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, TERMINAL, Status
 from ibgw_tui.core.limits import notional_of, reference_price, worst_case_price
 from ibgw_tui.core.orders import OrderIntent, order_sentence
-from ibgw_tui.core.records import AuditEntry, OrderRecord, Tally
+from ibgw_tui.core.records import AuditEntry, OrderLine, OrderRecord, Tally
 from ibgw_tui.core.rules import DeskRules
-from ibgw_tui.core.terms import EXACT, CheckStatus, Mode
+from ibgw_tui.core.terms import EXACT, CheckStatus, Mode, Money
 from ibgw_tui.service.assessment import Facts, assess, managed, read_checklist
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.views import (
@@ -30,8 +30,6 @@ from ibgw_tui.store import OrderStore
 
 LEASE_ALIVE_SECONDS = 6
 """A router whose heartbeat is older is shown as gone."""
-
-_BADNESS = (CheckStatus.OFF, CheckStatus.PASS, CheckStatus.WARN, CheckStatus.UNKNOWN, CheckStatus.REFUSE)
 
 
 class Views:
@@ -76,16 +74,12 @@ class Views:
 
     def queue(self, *, limit: int = 1000) -> list[OrderRow]:
         """Orders that wait for the operator or for the hold-back, oldest first."""
-        return [order_row(record) for record in self._store.orders(statuses=sorted(OPEN), limit=limit)]
+        return [order_row(line) for line in self._store.lines(statuses=sorted(OPEN), limit=limit)]
 
     def blotter(self, *, limit: int = 500) -> list[OrderRow]:
         """Everything that was sent or has ended, newest first."""
-        records = self._store.orders(statuses=sorted(AT_BROKER | TERMINAL), limit=limit, newest_first=True)
-        return [order_row(record) for record in records]
-
-    def row(self, order_ref: str) -> OrderRow:
-        """One line, whatever the status. Raises NotFound."""
-        return order_row(self._record(order_ref))
+        lines = self._store.lines(statuses=sorted(AT_BROKER | TERMINAL), limit=limit, newest_first=True)
+        return [order_row(line) for line in lines]
 
     def audit(self, *, after_seq: int = 0, limit: int = 200, newest: bool = True) -> list[AuditEntry]:
         """Audit entries, oldest first; with `newest` the last ones."""
@@ -176,45 +170,36 @@ class Views:
         return limit_bars(record, quote, now, self._rules, tally)
 
 
-def order_row(record: OrderRecord) -> OrderRow:
-    """One record as a line."""
-    intent, preview, approval = record.intent, record.preview, record.approval
-    expires = (
-        approval.expires_at
-        if approval and record.status is Status.APPROVED
-        else preview.expires_at
-        if preview
-        else None
+def order_row(line: OrderLine) -> OrderRow:
+    """One line of the store as a view."""
+    expires = line.approval_expires_at if line.status is Status.APPROVED else line.preview_expires_at
+    notional = (
+        Money(amount=line.notional, currency=line.currency) if line.notional is not None and line.currency else None
     )
     return OrderRow(
-        seq=record.seq,
-        order_ref=record.order_ref,
-        status=record.status,
-        mode=preview.mode if preview else _mode_of(record),
-        account=intent.account,
-        side=intent.side,
-        quantity=intent.quantity,
-        filled=record.filled,
-        average_price=record.average_price,
-        symbol=intent.symbol,
-        order_type=intent.order_type,
-        limit_price=intent.limit_price,
-        stop_price=intent.stop_price,
-        currency=preview.contract.currency if preview else intent.currency or "",
-        notional=preview.estimate.notional if preview else None,
-        staged_by=record.staged_by,
-        staged_at=record.staged_at,
-        updated_at=record.updated_at,
-        expires_at=expires if record.status in OPEN else None,
-        worst=worst_status(record.decision.findings) if record.decision else CheckStatus.OFF,
-        headline=record.reason_code or (record.decision.refusal_code if record.decision else None),
-        reason=record.reason,
+        seq=line.seq,
+        order_ref=line.order_ref,
+        status=line.status,
+        mode=line.mode or _mode_of(line.account),
+        account=line.account,
+        side=line.side,
+        quantity=line.quantity,
+        filled=line.filled,
+        average_price=line.average_price,
+        symbol=line.symbol,
+        order_type=line.order_type,
+        limit_price=line.limit_price,
+        stop_price=line.stop_price,
+        currency=line.currency or "",
+        notional=notional,
+        staged_by=line.staged_by,
+        staged_at=line.staged_at,
+        updated_at=line.updated_at,
+        expires_at=expires if line.status in OPEN else None,
+        worst=line.worst or CheckStatus.OFF,
+        headline=line.reason_code or line.refusal_code,
+        reason=line.reason,
     )
-
-
-def worst_status(findings: Sequence[Finding]) -> CheckStatus:
-    """The worst status among findings; OFF when there is none."""
-    return max((finding.status for finding in findings), key=_BADNESS.index, default=CheckStatus.OFF)
 
 
 def limit_bars(
@@ -284,9 +269,9 @@ def _number(value: int | None) -> Decimal | None:
     return None if value is None else Decimal(value)
 
 
-def _mode_of(record: OrderRecord) -> Mode:
+def _mode_of(account: str) -> Mode:
     """Before the preview, by the account's prefix: D is paper; anything else counts as live."""
-    return Mode.PAPER if record.intent.account.startswith("D") else Mode.LIVE
+    return Mode.PAPER if account.startswith("D") else Mode.LIVE
 
 
 def _position_after(intent: OrderIntent, filled: Decimal, position: Position | None) -> Decimal:
