@@ -493,8 +493,9 @@ def refuses_for_good(decision: Decision) -> bool:
     no_market = any(
         finding.check in ("market_snapshot", "reference_price") and finding.blocks for finding in decision.limits
     )
+    told_by_limits = any(finding.blocks for finding in decision.limits)
     for finding in decision.findings:
-        if not finding.blocks or finding.check == RISK_POLICY and decision.limits:
+        if not finding.blocks or (finding.check == RISK_POLICY and told_by_limits):
             continue
         waits_for_market = no_market and finding.check in _NEEDS_MARKET and finding.status is CheckStatus.UNKNOWN
         if finding.check not in _MAY_CLEAR and not waits_for_market:
