@@ -356,13 +356,16 @@ def digest_of(namespace: str, value: Any) -> str:
 def order_sentence(intent: OrderIntent, currency: str = "") -> str:
     """The order as a person would say it: 'BUY 1 AAPL at limit 100 USD, day, in DU1234567'."""
     unit = f" {currency}" if currency else ""
+    limit, stop, trail = _text(intent.limit_price) + unit, _text(intent.stop_price) + unit, _trail(intent, unit)
     price = {
         OrderType.MARKET: "at market",
-        OrderType.LIMIT: f"at limit {_text(intent.limit_price)}{unit}",
-        OrderType.STOP: f"at market once {_text(intent.stop_price)}{unit} trades",
-        OrderType.STOP_LIMIT: f"at limit {_text(intent.limit_price)}{unit} once {_text(intent.stop_price)}{unit} trades",
-        OrderType.TRAILING_STOP: f"at market, trailing by {_trail(intent, unit)}",
-        OrderType.TRAILING_STOP_LIMIT: f"at a limit {_text(intent.limit_offset)}{unit} from the stop, trailing by {_trail(intent, unit)}",
+        OrderType.LIMIT: f"at limit {limit}",
+        OrderType.STOP: f"at market once {stop} trades",
+        OrderType.STOP_LIMIT: f"at limit {limit} once {stop} trades",
+        OrderType.TRAILING_STOP: f"at market, trailing by {trail}",
+        OrderType.TRAILING_STOP_LIMIT: (
+            f"at a limit {_text(intent.limit_offset)}{unit} from the stop, trailing by {trail}"
+        ),
     }[intent.order_type]
     force = intent.time_in_force.value.upper() if intent.time_in_force is not TimeInForce.DAY else "day"
     name = " ".join(

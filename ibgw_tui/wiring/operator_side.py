@@ -1,0 +1,169 @@
+"""The operator's composition root: store thread, roles, router and broker behind one awaitable desk.
+
+The screen's loop never touches the database: every call here runs on the one store thread. The router
+works in this process when nobody else holds the lease, and waits (visibly) when somebody does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from ibgw_tui.core.broker import Broker
+from ibgw_tui.core.errors import NotPermitted
+from ibgw_tui.core.records import AuditEntry, OrderRecord, SwitchState
+from ibgw_tui.core.rules import DeskRules
+from ibgw_tui.service.desk_views import Views
+from ibgw_tui.service.health import AuditHealth
+from ibgw_tui.service.review import Review, Verdict
+from ibgw_tui.service.routing import Router
+from ibgw_tui.service.views import DeskState, OrderRow, Shown, Ticket
+from ibgw_tui.store import OrderStore
+from ibgw_tui.store.thread import StoreThread
+from ibgw_tui.wiring.clock import make_uuid7, utc_now
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Roles:
+    """What the store thread holds for this process. Used on that thread only."""
+
+    views: Views
+    review: Review | None
+    """None in a read-only terminal: there is nothing that could decide."""
+    health: AuditHealth
+
+
+class OperatorDesk:
+    """What the terminal is given: views to show and the operator's verbs, all awaitable."""
+
+    def __init__(
+        self, store: StoreThread, roles: Roles, router: Router | None, rules: DeskRules, clock: Callable[[], datetime]
+    ) -> None:
+        self._store = store
+        self._roles = roles
+        self._router = router
+        self._listeners: list[Callable[[], None]] = []
+        self.rules = rules
+        self.clock = clock
+        self.operator = rules.operator
+        self.read_only = roles.review is None
+
+    @property
+    def router_problem(self) -> str:
+        """The newest failure of the router in this process; empty while all is well or elsewhere."""
+        return self._router.problem if self._router else ""
+
+    @property
+    def is_router(self) -> bool:
+        """Whether this process is the one that talks to the broker."""
+        return self._router is not None and self._router.active
+
+    def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
+        """Call `callback` in the loop whenever the store changed. Returns how to stop it."""
+        self._listeners.append(callback)
+        return lambda: self._listeners.remove(callback)
+
+    def changed(self) -> None:
+        """The doorbell rang."""
+        if self._router is not None:
+            self._router.ring()
+        for callback in list(self._listeners):
+            callback()
+
+    async def desk(self) -> DeskState:
+        return await self._store.run(lambda _: self._roles.views.desk())
+
+    async def queue(self) -> list[OrderRow]:
+        return await self._store.run(lambda _: self._roles.views.queue())
+
+    async def blotter(self) -> list[OrderRow]:
+        return await self._store.run(lambda _: self._roles.views.blotter())
+
+    async def ticket(self, order_ref: str) -> Ticket:
+        return await self._store.run(lambda _: self._roles.views.ticket(order_ref))
+
+    async def audit(self, *, after_seq: int = 0, limit: int = 200, newest: bool = True) -> list[AuditEntry]:
+        return await self._store.run(lambda _: self._roles.views.audit(after_seq=after_seq, limit=limit, newest=newest))
+
+    async def approve(self, shown: Shown, how: Mapping[str, str]) -> Verdict:
+        return await self._store.run(lambda _: self._review.approve(shown, how=how))
+
+    async def reject(self, order_ref: str, reason: str, reason_code: str) -> OrderRecord:
+        return await self._store.run(lambda _: self._review.reject(order_ref, reason=reason, reason_code=reason_code))
+
+    async def recall(self, order_ref: str) -> OrderRecord:
+        return await self._store.run(lambda _: self._review.recall(order_ref))
+
+    async def submit_now(self, order_ref: str) -> OrderRecord:
+        return await self._store.run(lambda _: self._review.submit_now(order_ref))
+
+    async def ask_cancel(self, order_ref: str) -> OrderRecord:
+        return await self._store.run(lambda _: self._review.ask_cancel(order_ref))
+
+    async def ask_cancel_all(self) -> list[OrderRecord]:
+        return await self._store.run(lambda _: self._review.ask_cancel_all())
+
+    async def close_switch(self, reason: str) -> SwitchState:
+        return await self._store.run(lambda _: self._review.close_switch(reason))
+
+    async def open_switch(self, reason: str) -> SwitchState:
+        return await self._store.run(lambda _: self._review.open_switch(reason))
+
+    @property
+    def _review(self) -> Review:
+        if self._roles.review is None:
+            raise NotPermitted("this terminal is read-only", user_action="start `ibgw tui` without --read-only")
+        return self._roles.review
+
+
+@asynccontextmanager
+async def operator_desk(
+    database: Path,
+    rules: DeskRules,
+    *,
+    broker: Broker | None,
+    read_only: bool = False,
+    clock: Callable[[], datetime] = utc_now,
+    make_id: Callable[[], str] = make_uuid7,
+) -> AsyncIterator[OperatorDesk]:
+    """Open the store, start the router (unless read-only or without a broker), and take all down again."""
+    thread = StoreThread(database, clock=clock, automated=False)
+    roles = await thread.run(lambda store: _roles(store, rules, clock, make_id, read_only))
+    router = None
+    if broker is not None and not read_only:
+        router = Router(thread, broker, rules=rules, health=roles.health, clock=clock, make_id=make_id, pid=os.getpid())
+    desk = OperatorDesk(thread, roles, router, rules, clock)
+    listener = await thread.run(lambda store: store.listen())
+    loop = asyncio.get_running_loop()
+
+    def rung() -> None:
+        listener.drain()
+        desk.changed()
+
+    loop.add_reader(listener.fileno(), rung)
+    running = asyncio.create_task(router.run(), name="router") if router else None
+    try:
+        yield desk
+    finally:
+        loop.remove_reader(listener.fileno())
+        if running is not None:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+        listener.close()
+        thread.close()
+
+
+def _roles(
+    store: OrderStore, rules: DeskRules, clock: Callable[[], datetime], make_id: Callable[[], str], read_only: bool
+) -> Roles:
+    health = AuditHealth(store)
+    review = None if read_only else Review(store, rules=rules, make_id=make_id, health=health)
+    return Roles(Views(store, rules=rules, clock=clock, health=health), review, health)
