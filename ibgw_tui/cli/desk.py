@@ -1,0 +1,58 @@
+"""`status`, `tui`, `demo`: the desk as a whole."""
+
+from __future__ import annotations
+
+import click
+
+from ibgw_tui.cli import documents, sheets
+from ibgw_tui.cli.commands import Globals, command
+from ibgw_tui.cli.session import as_desk, load_and_say
+
+
+@command(
+    "status",
+    help="The desk in a few lines: mode, kill switch, link, router, orders, audit log.",
+    examples="""
+        ibgw status
+        ibgw status --json
+    """,
+)
+def status(state: Globals) -> None:
+    with as_desk(state) as side:
+        desk = side.views.desk()
+    state.console.result({"desk": documents.desk_state(desk)}, *sheets.desk(desk, state.console))
+
+
+@command(
+    "tui",
+    help="The operator's terminal: review, approve, reject, watch.",
+    examples="""
+        ibgw tui
+        ibgw tui --read-only
+        ibgw tui --enable-live
+    """,
+)
+@click.option("--read-only", is_flag=True, help="Look, decide nothing.")
+@click.option("--enable-live", is_flag=True, help="Allow live orders in this run, if the configuration allows them too.")
+def tui(state: Globals, read_only: bool, enable_live: bool) -> int:
+    loaded = load_and_say(state)
+    from ibgw_tui.wiring.operator_side import run_terminal
+
+    return run_terminal(loaded, read_only=read_only, enable_live=enable_live)
+
+
+@command(
+    "demo",
+    help="A desk with a simulated market and a busy agent. No account, no network, no configuration.",
+    examples="""
+        ibgw demo
+        ibgw demo --headless --json --seed 7
+    """,
+)
+@click.option("--headless", is_flag=True, help="No screen: play the story and print what happened.")
+@click.option("--seed", type=int, default=1, show_default=True, help="Another market.")
+@click.option("--mode", type=click.Choice(["paper", "live"]), default="paper", show_default=True, help="Of the pretended account.")
+def demo(state: Globals, headless: bool, seed: int, mode: str) -> int:
+    from ibgw_tui.wiring.demo import run_demo
+
+    return run_demo(headless=headless, as_json=state.as_json, seed=seed, mode=mode, quiet=state.quiet)

@@ -1,0 +1,140 @@
+"""`ibgw`: one function from arguments to an exit code, and the list of commands.
+
+Nobody is shown a traceback: what was foreseen becomes a sentence (or one JSON object), what was not
+becomes one line that names a private log file.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+
+import click
+
+from ibgw_tui.cli.commands import Globals, Group
+from ibgw_tui.cli.exits import Exit, exit_code, published
+from ibgw_tui.cli.output import error_body
+from ibgw_tui.core.errors import GatewayError, InvalidRequest
+from ibgw_tui.core.lifecycle import IllegalTransition
+
+_HERE = "ibgw_tui.cli"
+
+COMMANDS = {
+    "tui": f"{_HERE}.desk:tui",
+    "demo": f"{_HERE}.desk:demo",
+    "status": f"{_HERE}.desk:status",
+    "stage": f"{_HERE}.orders:stage",
+    "list": f"{_HERE}.orders:list_orders",
+    "show": f"{_HERE}.orders:show",
+    "wait": f"{_HERE}.orders:wait",
+    "withdraw": f"{_HERE}.orders:withdraw",
+    "kill": f"{_HERE}.kill:kill",
+    "audit": f"{_HERE}.audit:audit",
+    "config": f"{_HERE}.settings:config",
+}
+"""Name -> where it lives; imported when it is named."""
+
+
+def _version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
+    if value:
+        from ibgw_tui import __version__
+
+        click.echo(f"ibgw {__version__}")
+        context.exit()
+
+
+ibgw = Group(
+    "ibgw",
+    lazy=COMMANDS,
+    help="Stage brokerage orders for a person to review; look after the desk.\n\n"
+    "Nothing here sends an order: an order is staged for review, and only the operator's yes in the "
+    "terminal (`ibgw tui`) lets it go to Interactive Brokers.",
+    examples="""
+        ibgw demo
+        ibgw stage --account DU1234567 --symbol AAPL --side buy --quantity 1 --limit-price 100
+        ibgw list --json
+        ibgw kill close --reason "runaway agent"
+    """,
+    more=f"Exit codes:\n{published()}",
+    params=[
+        click.Option(
+            ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
+        )
+    ],
+    subcommand_metavar="COMMAND [ARGS]...",
+)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command. Never raises; the answer is the exit code."""
+    arguments = list(sys.argv[1:] if argv is None else argv)
+    state = Globals()
+    _never_fail_to_encode()
+    try:
+        return _as_exit(ibgw.main(args=arguments, prog_name="ibgw", obj=state, standalone_mode=False))
+    except BrokenPipeError:
+        return _reader_left()
+    except SystemExit as leaving:  # click's own answer to a reader that went away
+        return leaving.code if isinstance(leaving.code, int) else Exit.UNEXPECTED
+    except BaseException as error:
+        state.as_json = state.as_json or _asks_for_json(arguments)
+        try:
+            return _explain(error, state)
+        except BrokenPipeError:
+            return _reader_left()
+
+
+def _as_exit(answer: object) -> int:
+    return int(answer) if isinstance(answer, int) else Exit.OK
+
+
+def _explain(error: BaseException, state: Globals) -> int:
+    """Say what went wrong, once, and choose the exit code."""
+    error = _in_our_words(error)
+    if not isinstance(error, GatewayError | KeyboardInterrupt | IllegalTransition):
+        from ibgw_tui.cli.crash import record_crash
+
+        where = record_crash(error, state.home)
+        known = f"details are in {where}" if where else "details could not be written"
+        error = RuntimeError(f"unexpected error ({type(error).__name__}); {known}")
+    elif isinstance(error, KeyboardInterrupt):
+        error = KeyboardInterrupt("interrupted")
+    state.console.failure(error_body(error))
+    return exit_code(error)
+
+
+def _in_our_words(error: BaseException) -> BaseException:
+    """Click's errors as ours."""
+    if isinstance(error, click.Abort):
+        return KeyboardInterrupt()
+    if isinstance(error, click.UsageError):
+        path = error.ctx.command_path if error.ctx else "ibgw"
+        return InvalidRequest(error.format_message(), user_action=f"see `{path} --help`")
+    if isinstance(error, click.ClickException):
+        return InvalidRequest(error.format_message())
+    return error
+
+
+def _asks_for_json(arguments: Sequence[str]) -> bool:
+    """Arguments that could not be parsed may still have said how they want their answer."""
+    known = arguments[: arguments.index("--")] if "--" in arguments else arguments
+    return "--json" in known
+
+
+def _never_fail_to_encode() -> None:
+    """A terminal that cannot show a character gets its escape, not an error."""
+    for stream in (sys.stdout, sys.stderr):
+        reconfigure = getattr(stream, "reconfigure", None)
+        if reconfigure is not None:
+            reconfigure(errors="backslashreplace")
+
+
+def _reader_left() -> int:
+    """The reader of our output went away (`ibgw list | head -1`): nothing to say, and nobody to say it to."""
+    import os
+
+    try:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except (OSError, ValueError):
+        pass
+    return Exit.UNEXPECTED

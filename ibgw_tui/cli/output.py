@@ -1,0 +1,146 @@
+"""Everything the CLI prints leaves through here: results on stdout, all else on stderr.
+
+Two promises are kept in this one place. Foreign text (an agent's rationale, a broker's message) is
+made harmless before a terminal or a parser sees it, in human and in JSON form. And with `--json`
+stdout is exactly one document, also when something went wrong.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from typing import Any, TextIO
+
+from ibgw_tui.core.errors import GatewayError, InvalidRequest
+from ibgw_tui.core.text import one_line, sanitise
+
+SCHEMA_VERSION = 1
+
+_COLOURS = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
+
+
+def harmless(value: Any) -> Any:
+    """A JSON-like value whose every text, keys too, is sanitised."""
+    if isinstance(value, str):
+        return sanitise(value)
+    if isinstance(value, Mapping):
+        return {sanitise(str(key)): harmless(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [harmless(item) for item in value]
+    return value
+
+
+def document(body: Mapping[str, Any]) -> str:
+    """The one JSON document of an answer: ASCII only, with its schema version first."""
+    return json.dumps({"schema_version": SCHEMA_VERSION, **harmless(body)}, ensure_ascii=True, allow_nan=False)
+
+
+def error_body(error: BaseException) -> dict[str, Any]:
+    """An error as the contract writes it."""
+    if not isinstance(error, GatewayError):
+        return _error("INTERRUPTED" if isinstance(error, KeyboardInterrupt) else "UNEXPECTED", str(error))
+    return _error(
+        error.code.value,
+        error.message,
+        user_action=error.user_action,
+        retryable=error.retryable,
+        findings=[finding.as_json() for finding in error.findings],
+        problems=list(error.problems) if isinstance(error, InvalidRequest) else [],
+    )
+
+
+def _error(
+    code: str,
+    message: str,
+    *,
+    user_action: str = "",
+    retryable: bool = False,
+    findings: Sequence[Any] = (),
+    problems: Sequence[str] = (),
+) -> dict[str, Any]:
+    return {
+        "error": {
+            "code": code,
+            "message": message,
+            "findings": list(findings),
+            "user_action": user_action,
+            "retryable": retryable,
+            "problems": list(problems),
+        }
+    }
+
+
+class Console:
+    """Where one invocation writes. Knows whether people or programs read it."""
+
+    def __init__(self, *, as_json: bool = False, quiet: bool = False) -> None:
+        self.as_json = as_json
+        self.quiet = quiet
+
+    def result(self, body: Mapping[str, Any], *lines: str) -> None:
+        """The answer: `body` for programs, else `lines` for people. Lines are printed as they are built."""
+        self._write("\n".join([document(body)] if self.as_json else lines))
+
+    def line(self, body: Mapping[str, Any], text: str) -> None:
+        """One of a stream of answers (a followed log): a JSON document a line, or a line of text."""
+        self._write(document(body) if self.as_json else text)
+
+    def note(self, text: str) -> None:
+        """A remark beside the answer, on stderr; silent with --quiet."""
+        if not self.quiet:
+            print(one_line(text), file=sys.stderr, flush=True)
+
+    def warn(self, text: str) -> None:
+        """A remark that --quiet does not silence."""
+        print(one_line(text), file=sys.stderr, flush=True)
+
+    def failure(self, body: Mapping[str, Any]) -> None:
+        """An error: one JSON object on stdout for programs, else sentences on stderr."""
+        if self.as_json:
+            self._write(document(body))
+            return
+        error = body["error"]
+        problems, message = error["problems"], error["message"]
+        lines = [f"ibgw: {one_line(message.split(': ', 1)[0] if problems else message)}"]
+        lines += [f"  {one_line(problem)}" for problem in problems]
+        lines += [
+            f"  {finding['status']:<7} {one_line(finding['code'])}: {one_line(finding['message'])}"
+            for finding in error["findings"]
+            if finding["status"] in ("REFUSE", "UNKNOWN")
+        ]
+        if error["user_action"]:
+            lines.append(f"what to do: {one_line(error['user_action'])}")
+        print("\n".join(lines), file=sys.stderr, flush=True)
+
+    def paint(self, text: str, colour: str) -> str:
+        """`text` in a colour where a person looks at a terminal that wants one."""
+        return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if _wants_colour(sys.stdout) else text
+
+    def progress(self, done: int, total: int) -> None:
+        """One line on stderr that is rewritten; only for a person who watches."""
+        if not self.quiet and sys.stderr.isatty():
+            print(f"\rverifying {done:,} of {total:,}", end="\n" if done >= total else "", file=sys.stderr, flush=True)
+
+    def _write(self, text: str) -> None:
+        sys.stdout.write(text + "\n")
+        sys.stdout.flush()
+
+
+def _wants_colour(stream: TextIO) -> bool:
+    return stream.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+
+
+def table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, right: frozenset[int] = frozenset()) -> list[str]:
+    """Aligned columns, two blanks apart; the last column is not padded. Cells are made harmless here."""
+    cells = [[one_line(cell) for cell in row] for row in [headings, *rows]]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(headings))]
+    last = len(headings) - 1
+    return [
+        "  ".join(
+            cell if column == last else cell.rjust(widths[column]) if column in right else cell.ljust(widths[column])
+            for column, cell in enumerate(row)
+        ).rstrip()
+        for row in cells
+    ]
