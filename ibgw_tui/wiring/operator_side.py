@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 
+from ibgw_tui.core.audit import ChainVerdict
 from ibgw_tui.core.broker import Broker
 from ibgw_tui.core.errors import NotPermitted
 from ibgw_tui.core.records import AuditEntry, OrderRecord, SwitchState
@@ -92,6 +93,10 @@ class OperatorDesk:
 
     async def audit(self, *, after_seq: int = 0, limit: int = 200, newest: bool = True) -> list[AuditEntry]:
         return await self._store.run(lambda _: self._roles.views.audit(after_seq=after_seq, limit=limit, newest=newest))
+
+    async def verify_audit(self) -> ChainVerdict:
+        """The whole chain."""
+        return await self._store.run(lambda store: store.verify_audit())
 
     async def approve(self, shown: Shown, how: Mapping[str, str]) -> Verdict:
         return await self._store.run(lambda _: self._review.approve(shown, how=how))

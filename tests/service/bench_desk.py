@@ -127,7 +127,9 @@ class BenchDesk:
         def build(store: OrderStore) -> None:
             self.store = store
             self.health = AuditHealth(store)
-            self.staging = Staging(store, principal="agent-1", make_ref=self.make_id, max_pending=self.rules.max_pending_per_agent)
+            self.staging = Staging(
+                store, principal="agent-1", make_ref=self.make_id, max_pending=self.rules.max_pending_per_agent
+            )
             self.review = Review(store, rules=self.rules, make_id=self.make_id, health=self.health)
             self.views = Views(store, rules=self.rules, clock=self.clock, health=self.health)
             with store.write() as change:
@@ -139,7 +141,9 @@ class BenchDesk:
         self.previewer = Previewer(
             self.thread, self.broker, rules=self.rules, health=self.health, make_id=self.make_id, principal="router-test"
         )  # fmt: skip
-        self.submitter = Submitter(self.thread, self.broker, rules=self.rules, health=self.health, principal="router-test")
+        self.submitter = Submitter(
+            self.thread, self.broker, rules=self.rules, health=self.health, principal="router-test"
+        )
 
     async def do(self, act: Callable[[], T]) -> T:
         """Run on the store's thread."""
@@ -236,7 +240,9 @@ def working(order: OrderRecord, clock: Callable[[], datetime], **changes: Any) -
     return OrderReport(**{**data, **changes})
 
 
-def fill(order: OrderRecord, clock: Callable[[], datetime], quantity: str, exec_id: str = "e1", **changes: Any) -> ExecutionReport:
+def fill(
+    order: OrderRecord, clock: Callable[[], datetime], quantity: str, exec_id: str = "e1", **changes: Any
+) -> ExecutionReport:
     data: dict[str, Any] = {
         "exec_id": exec_id,
         "order_ref": order.order_ref,

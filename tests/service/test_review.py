@@ -38,7 +38,9 @@ async def test_an_approval_carries_what_was_displayed(tmp_path: Path) -> None:
         ({"switch_epoch": 99}, "kill switch"),
     ],
 )
-async def test_anything_other_than_what_was_displayed_is_not_approved(tmp_path: Path, change: dict[str, Any], message: str) -> None:
+async def test_anything_other_than_what_was_displayed_is_not_approved(
+    tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
     async with bench_desk(tmp_path) as desk:
         record = await desk.pending()
         await desk.publish()
@@ -118,7 +120,9 @@ async def test_rejecting_needs_a_reason_and_tells_the_agent(tmp_path: Path) -> N
         record = await desk.pending()
         with pytest.raises(InvalidRequest):
             await desk.do(lambda: desk.review.reject(record.order_ref, reason="  \n "))
-        rejected = await desk.do(lambda: desk.review.reject(record.order_ref, reason="too large", reason_code="TOO_LARGE"))
+        rejected = await desk.do(
+            lambda: desk.review.reject(record.order_ref, reason="too large", reason_code="TOO_LARGE")
+        )
         assert (rejected.status, rejected.reason_code, rejected.reason) == (Status.REJECTED, "TOO_LARGE", "too large")
         with pytest.raises(Conflict, match="can no longer be rejected"):
             await desk.do(lambda: desk.review.reject(record.order_ref, reason="again"))
@@ -191,7 +195,11 @@ async def test_cancel_all_asks_for_everything_at_the_broker(tmp_path: Path) -> N
 
 async def test_the_checklist_is_signed_whole_or_not_at_all(tmp_path: Path) -> None:
     everything = Checklist(
-        paper_trading_validated=True, approvals_reviewed=True, limits_reviewed=True, kill_switch_tested=True, incident_runbook_reviewed=True
+        paper_trading_validated=True,
+        approvals_reviewed=True,
+        limits_reviewed=True,
+        kill_switch_tested=True,
+        incident_runbook_reviewed=True,
     )
     async with bench_desk(tmp_path) as desk:
         with pytest.raises(InvalidRequest, match="limits_reviewed"):

@@ -88,7 +88,9 @@ async def test_a_switch_closed_in_the_last_moment_stops_it(tmp_path: Path) -> No
         (TimeoutError(), Status.IN_DOUBT),
     ],
 )
-async def test_what_failed_is_not_placed_only_when_that_is_proven(tmp_path: Path, error: Exception, status: Status) -> None:
+async def test_what_failed_is_not_placed_only_when_that_is_proven(
+    tmp_path: Path, error: Exception, status: Status
+) -> None:
     async with bench_desk(tmp_path) as desk:
         record = await desk.approved()
         desk.broker.place_error = error

@@ -1,0 +1,92 @@
+"""The append-only chained log: append inside a transaction, read, verify."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from datetime import datetime
+from typing import Any
+
+from ibgw_tui.core.audit import (
+    GENESIS,
+    ChainVerdict,
+    chain_hash,
+    entry_bytes,
+    verify_chain,
+)
+from ibgw_tui.core.errors import ErrorCode, OrderStoreError
+from ibgw_tui.core.lifecycle import Actor
+from ibgw_tui.core.records import AuditEntry
+from ibgw_tui.store.connection import Connection
+from ibgw_tui.store.rows import to_entry
+
+PAGE = 1000
+"""Rows per short read: a long one would pin the write-ahead log."""
+
+
+class AuditLog:
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def head(self) -> tuple[int, bytes]:
+        row = self._connection.row("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
+        return (int(row[0]), bytes(row[1])) if row else (0, GENESIS)
+
+    def append(
+        self, kind: str, *, at: datetime, actor: Actor, principal: str, order_ref: str | None, body: dict[str, Any]
+    ) -> AuditEntry:
+        """Append, then read the row back and hash it again: what is in the file is what was meant."""
+        seq, previous = self.head()
+        seq += 1
+        entry = entry_bytes(
+            seq=seq, at=at, kind=kind, actor=actor.value, principal=principal, order_ref=order_ref, body=body
+        )
+        digest = chain_hash(seq, previous, entry)
+        self._connection.execute("INSERT INTO audit (seq, entry, hash) VALUES (?, ?, ?)", (seq, entry.decode(), digest))
+        row = self._connection.row("SELECT entry, hash FROM audit WHERE seq = ?", (seq,))
+        if row is None or chain_hash(seq, previous, row[0].encode()) != bytes(row[1]):
+            raise OrderStoreError(
+                "the audit entry could not be read back as it was written",
+                code=ErrorCode.AUDIT_WRITE_FAILED,
+                user_action="check the disk; nothing was recorded",
+            )
+        return to_entry(row)
+
+    def entries(self, *, after_seq: int, order_ref: str | None, limit: int, newest: bool) -> list[AuditEntry]:
+        where, parameters = "seq > ?", [after_seq]  # type: tuple[str, list[object]]
+        if order_ref is not None:
+            where += " AND order_ref = ?"
+            parameters.append(order_ref)
+        order = "DESC" if newest else "ASC"
+        rows = self._connection.rows(
+            f"SELECT entry, hash FROM audit WHERE {where} ORDER BY seq {order} LIMIT ?", [*parameters, limit]
+        )
+        return [to_entry(row) for row in (reversed(rows) if newest else rows)]
+
+    def latest(self, kind: str) -> AuditEntry | None:
+        row = self._connection.row("SELECT entry, hash FROM audit WHERE kind = ? ORDER BY seq DESC LIMIT 1", (kind,))
+        return to_entry(row) if row else None
+
+    def verify(self, *, after_seq: int = 0, progress: Callable[[int, int], None] | None = None) -> ChainVerdict:
+        """The chain from the entry after `after_seq` (whose own hash is taken as given) to the end."""
+        total, start = self.head()[0], GENESIS
+        if after_seq:
+            row = self._connection.row("SELECT hash FROM audit WHERE seq = ?", (after_seq,))
+            if row is None:
+                return ChainVerdict(False, 0, GENESIS.hex(), after_seq, f"entry {after_seq} is missing")
+            start = bytes(row[0])
+        return verify_chain(self._walk(after_seq, total, progress), start_seq=after_seq, start_hash=start)
+
+    def _walk(
+        self, after: int, total: int, progress: Callable[[int, int], None] | None
+    ) -> Iterator[tuple[int, bytes, bytes]]:
+        while True:
+            rows = self._connection.rows(
+                "SELECT seq, entry, hash FROM audit WHERE seq > ? ORDER BY seq LIMIT ?", (after, PAGE)
+            )
+            for seq, entry, stored in rows:
+                yield int(seq), entry.encode(), bytes(stored)
+            if not rows:
+                return
+            after = int(rows[-1][0])
+            if progress is not None:
+                progress(after, total)

@@ -1,0 +1,337 @@
+"""One write transaction: everything that can be changed, and nothing outside it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import datetime
+from typing import Any
+
+from ibgw_tui.core.broker import ExecutionReport
+from ibgw_tui.core.decision import Decision, worst_status
+from ibgw_tui.core.errors import Conflict, NotFound, NotPermitted
+from ibgw_tui.core.lifecycle import OPEN, Actor, Signal, Status, advance
+from ibgw_tui.core.orders import Approval, ApprovalStatus, OrderIntent, Preview
+from ibgw_tui.core.records import (
+    AuditEntry,
+    ClaimedKey,
+    Exposure,
+    LeaseState,
+    OrderRecord,
+    SwitchState,
+    Tally,
+)
+from ibgw_tui.core.terms import KillSwitch, Money
+from ibgw_tui.store import fills, lease
+from ibgw_tui.store.audit_log import AuditLog
+from ibgw_tui.store.connection import Connection
+from ibgw_tui.store.counting import count_exposure, count_tally
+from ibgw_tui.store.rows import RECORD_SQL, to_micro, to_record, to_text, to_us
+from ibgw_tui.store.switch_row import read_switch, sentinel_of
+
+
+class Change:
+    """Handed out by OrderStore.write(); valid inside that `with` only. Reads here see its own writes."""
+
+    def __init__(self, connection: Connection, audit: AuditLog, clock: Callable[[], datetime]) -> None:
+        self._connection = connection
+        self._audit = audit
+        self.now = clock()
+        """Time of the transaction: the store's clock, read once."""
+
+    # ---- reads inside the transaction
+
+    def order(self, order_ref: str) -> OrderRecord:
+        """Raises NotFound."""
+        row = self._connection.row(f"{RECORD_SQL} WHERE o.order_ref = ?", (order_ref,))
+        if row is None:
+            raise NotFound(f"there is no order {order_ref}", user_action="see `ibgw list --all`")
+        return to_record(row)
+
+    def orders_in(self, status: Status) -> list[OrderRecord]:
+        rows = self._connection.rows(f"{RECORD_SQL} WHERE o.status = ? ORDER BY o.seq", (status.value,))
+        return [to_record(row) for row in rows]
+
+    def count_open(self, principal: str) -> int:
+        names = sorted(status.value for status in OPEN)
+        marks = ", ".join("?" * len(names))
+        row = self._connection.row(
+            f"SELECT count(*) FROM orders WHERE staged_by = ? AND status IN ({marks})", [principal, *names]
+        )
+        return int(row[0]) if row else 0
+
+    def successor(self, order_ref: str) -> str | None:
+        """Reference of the revision that replaced it."""
+        row = self._connection.row("SELECT order_ref FROM orders WHERE revises = ?", (order_ref,))
+        return row[0] if row else None
+
+    def switch(self) -> SwitchState:
+        return read_switch(self._connection)
+
+    def tally(self, account: str, *, window_start: datetime, session_start: datetime) -> Tally:
+        return count_tally(self._connection, account, window_start, session_start)
+
+    def exposure(self, account: str, con_id: int) -> Exposure:
+        return count_exposure(self._connection, account, con_id)
+
+    # ---- audit
+
+    def append_audit(
+        self,
+        kind: str,
+        *,
+        actor: Actor,
+        principal: str,
+        order_ref: str | None = None,
+        body: dict[str, Any] | None = None,
+    ) -> AuditEntry:
+        """Raises OrderStoreError (AUDIT_WRITE_FAILED) when it cannot be read back as written."""
+        return self._audit.append(
+            kind, at=self.now, actor=actor, principal=principal, order_ref=order_ref, body=body or {}
+        )
+
+    # ---- orders
+
+    def insert_order(
+        self, order_ref: str, intent: OrderIntent, *, staged_by: str, revises: str | None = None
+    ) -> OrderRecord:
+        """Status staged. Raises Conflict if the reference exists."""
+        revision = self.order(revises).revision + 1 if revises else 1
+        at = to_us(self.now)
+        self._connection.execute(
+            "INSERT INTO orders (order_ref, revision, revises, status, staged_by, account, symbol, side, order_type, "
+            "quantity, limit_price, stop_price, staged_us, updated_us, currency, intent) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                order_ref, revision, revises, Status.STAGED.value, staged_by, intent.account, intent.symbol,
+                intent.side.value, intent.order_type.value, to_text(intent.quantity), to_text(intent.limit_price),
+                to_text(intent.stop_price), at, at, intent.currency, intent.model_dump_json(),
+            ),
+        )  # fmt: skip
+        self.append_audit(
+            "order.staged",
+            actor=Actor.AGENT,
+            principal=staged_by,
+            order_ref=order_ref,
+            body={"intent": intent.model_dump(mode="json"), "revision": revision, "revises": revises},
+        )
+        return self.order(order_ref)
+
+    def move(
+        self,
+        record: OrderRecord,
+        signal: Signal,
+        *,
+        actor: Actor,
+        principal: str,
+        reason_code: str | None = None,
+        reason: str | None = None,
+        detail: dict[str, Any] | None = None,
+    ) -> OrderRecord:
+        """The only way to change a status: table, compare-and-set of exactly one row, audit entry.
+
+        Raises Conflict when the row is no longer as `record` says, IllegalTransition from the table.
+        """
+        follower = advance(record.status, signal, actor)
+        changed = self._connection.execute(
+            "UPDATE orders SET status = ?, updated_us = ?, reason_code = ?, reason = ? WHERE seq = ? AND status = ?",
+            (follower.value, to_us(self.now), reason_code, reason or "", record.seq, record.status.value),
+        )
+        if changed != 1:
+            raise Conflict(
+                f"order {record.order_ref} is no longer {record.status.value}", user_action="look at it again"
+            )
+        self.append_audit(
+            f"order.{signal.value}",
+            actor=actor,
+            principal=principal,
+            order_ref=record.order_ref,
+            body={
+                "from": record.status.value,
+                "to": follower.value,
+                "reason_code": reason_code,
+                "reason": reason or "",
+                **(detail or {}),
+            },
+        )
+        return self.order(record.order_ref)
+
+    def record_preview(self, record: OrderRecord, preview: Preview, decision: Decision) -> None:
+        self._connection.execute(
+            "INSERT INTO previews (order_seq, preview_id, digest, body, decision) VALUES (?, ?, ?, ?, ?)",
+            (record.seq, preview.preview_id, preview.digest, preview.model_dump_json(), _dump(decision.as_json())),
+        )
+        notional = preview.estimate.notional
+        self._connection.execute(
+            "UPDATE orders SET mode = ?, con_id = ?, currency = ?, notional_u = ?, preview_expires_us = ? WHERE seq = ?",
+            (
+                preview.mode.value, preview.contract.con_id, preview.contract.currency,
+                to_micro(notional.amount) if notional else None, to_us(preview.expires_at), record.seq,
+            ),
+        )  # fmt: skip
+        self._note_decision(record, decision)
+
+    def record_decision(self, record: OrderRecord, decision: Decision) -> None:
+        self._connection.execute(
+            "UPDATE previews SET decision = ? WHERE order_seq = ?", (_dump(decision.as_json()), record.seq)
+        )
+        self._note_decision(record, decision)
+
+    def _note_decision(self, record: OrderRecord, decision: Decision) -> None:
+        self._connection.execute(
+            "UPDATE orders SET worst = ?, refusal_code = ? WHERE seq = ?",
+            (worst_status(decision.findings).value, decision.refusal_code, record.seq),
+        )
+
+    def note(self, record: OrderRecord, **columns: Any) -> None:
+        """Set columns that are not status: perm_id, submit_asked, cancel_asked_by, cancel_sent_at, reason_code, reason."""
+        if "cancel_sent_at" in columns:
+            columns["cancel_sent_us"] = to_us(columns.pop("cancel_sent_at"))
+        unknown = columns.keys() - _NOTES
+        if unknown:
+            raise TypeError(f"not a note: {sorted(unknown)}")
+        settings = ", ".join(f"{name} = ?" for name in columns)
+        values = [int(value) if isinstance(value, bool) else value for value in columns.values()]
+        self._connection.execute(f"UPDATE orders SET {settings} WHERE seq = ?", [*values, record.seq])
+
+    # ---- approvals
+
+    def insert_approval(self, record: OrderRecord, approval: Approval) -> None:
+        """Raises Conflict when a live one exists."""
+        self._connection.execute(
+            "INSERT INTO approvals (approval_id, order_seq, status, expires_us, body) VALUES (?, ?, ?, ?, ?)",
+            (
+                approval.approval_id, record.seq, approval.status.value, to_us(approval.expires_at), approval.model_dump_json(),
+            ),
+        )  # fmt: skip
+        self._connection.execute(
+            "UPDATE orders SET approval_expires_us = ?, submit_asked = 0 WHERE seq = ?",
+            (to_us(approval.expires_at), record.seq),
+        )
+
+    def spend_approval(self, approval_id: str) -> None:
+        """approved -> consumed: exactly one unexpired row, else Conflict."""
+        spent = self._connection.execute(
+            "UPDATE approvals SET status = 'consumed' WHERE approval_id = ? AND status = 'approved' AND expires_us > ?",
+            (approval_id, to_us(self.now)),
+        )
+        if spent != 1:
+            raise Conflict("the approval was spent, revoked or has expired", user_action="approve the order again")
+
+    def revoke_approval(self, record: OrderRecord) -> None:
+        self._end_approval(record, ApprovalStatus.REVOKED)
+
+    def expire_approval(self, record: OrderRecord) -> None:
+        self._end_approval(record, ApprovalStatus.EXPIRED)
+
+    def _end_approval(self, record: OrderRecord, status: ApprovalStatus) -> None:
+        self._connection.execute(
+            "UPDATE approvals SET status = ? WHERE order_seq = ? AND status = 'approved'", (status.value, record.seq)
+        )
+        self._connection.execute(
+            "UPDATE orders SET approval_expires_us = NULL, submit_asked = 0 WHERE seq = ?", (record.seq,)
+        )
+
+    # ---- idempotency keys: never forgotten
+
+    def claim_key(self, principal: str, key: str, *, operation: str, request_hash: str) -> ClaimedKey:
+        row = self._connection.row(
+            "SELECT request_hash, state, order_ref, result FROM idempotency WHERE principal = ? AND key = ?",
+            (principal, key),
+        )
+        if row is not None:
+            return ClaimedKey(False, row[0], row[1], row[2], json.loads(row[3]) if row[3] else None)
+        self._connection.execute(
+            "INSERT INTO idempotency (principal, key, operation, request_hash, state) VALUES (?, ?, ?, ?, 'pending')",
+            (principal, key, operation, request_hash),
+        )
+        return ClaimedKey(True, request_hash, "pending", None, None)
+
+    def finish_key(
+        self, principal: str, key: str, *, state: str, order_ref: str | None, result: dict[str, Any] | None
+    ) -> None:
+        self._connection.execute(
+            "UPDATE idempotency SET state = ?, order_ref = ?, result = ? WHERE principal = ? AND key = ?",
+            (state, order_ref, _dump(result) if result is not None else None, principal, key),
+        )
+
+    def release_key(self, principal: str, key: str) -> None:
+        """After a refusal: nothing was done under it, and it may be used again."""
+        self._connection.execute(
+            "DELETE FROM idempotency WHERE principal = ? AND key = ? AND state = 'pending'", (principal, key)
+        )
+
+    # ---- submits and fills
+
+    def insert_submission(
+        self, record: OrderRecord, *, approval_id: str, idempotency_key: str, request_hash: str, notional: Money
+    ) -> None:
+        """Unique on order, approval and key: the guarantee that nothing is sent twice."""
+        self._connection.execute(
+            "INSERT INTO submissions (order_seq, approval_id, idempotency_key, request_hash, account, currency, "
+            "notional_u, submitted_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                record.seq, approval_id, idempotency_key, request_hash, record.intent.account, notional.currency,
+                to_micro(notional.amount), to_us(self.now),
+            ),
+        )  # fmt: skip
+
+    def add_execution(self, record: OrderRecord, execution: ExecutionReport) -> bool:
+        """False when it is known. A correction replaces what it corrects. Recomputes the order's totals."""
+        return fills.add(self._connection, record, execution)
+
+    def add_commission(self, exec_id: str, commission: Money) -> None:
+        fills.add_commission(self._connection, exec_id, commission)
+
+    def add_discrepancy(self, text: str, *, order_ref: str | None = None) -> None:
+        self._connection.execute(
+            "INSERT INTO discrepancies (at_us, order_ref, text) VALUES (?, ?, ?)", (to_us(self.now), order_ref, text)
+        )
+        self.append_audit(
+            "discrepancy", actor=Actor.ROUTER, principal="router", order_ref=order_ref, body={"text": text}
+        )
+
+    # ---- kill switch and lease
+
+    def set_switch(self, state: KillSwitch, *, actor: Actor, principal: str, reason: str) -> SwitchState:
+        """Closing raises the epoch; closing when closed only adds an audit entry.
+
+        Raises NotPermitted when opening while the sentinel file is there.
+        """
+        current = self.switch()
+        if state is KillSwitch.OPEN and current.source not in ("store", "default"):
+            raise NotPermitted(
+                f"the kill switch is held closed: {current.reason}",
+                user_action=f"remove the file {sentinel_of(self._connection.path).name} beside the database first",
+            )
+        row = self._connection.row("SELECT state, epoch FROM kill_switch WHERE id = 1")
+        was_closed, epoch = row is None or row[0] == "closed", row[1] if row else 0
+        if state is KillSwitch.CLOSED and not was_closed:
+            epoch += 1
+        if row is None or row[0] != state.value:
+            self._connection.execute(
+                "INSERT INTO kill_switch (id, state, epoch, changed_by, reason, changed_us) VALUES (1, ?, ?, ?, ?, ?) "
+                "ON CONFLICT (id) DO UPDATE SET state = excluded.state, epoch = excluded.epoch, "
+                "changed_by = excluded.changed_by, reason = excluded.reason, changed_us = excluded.changed_us",
+                (state.value, epoch, principal, reason, to_us(self.now)),
+            )
+        kind = "switch.opened" if state is KillSwitch.OPEN else "switch.closed"
+        self.append_audit(kind, actor=actor, principal=principal, body={"reason": reason, "epoch": epoch})
+        return self.switch()
+
+    def take_lease(self, holder: str, pid: int, *, expires_after_seconds: float) -> LeaseState | None:
+        """The lease with a new, higher token; None while another holder's heartbeat is fresh."""
+        return lease.take_lease(self._connection, holder, pid, self.now, expires_after_seconds)
+
+    def beat(self, token: int) -> bool:
+        return lease.beat(self._connection, token, self.now)
+
+    def release_lease(self, token: int) -> None:
+        lease.release(self._connection, token)
+
+
+_NOTES = {"perm_id", "submit_asked", "cancel_asked_by", "cancel_sent_us", "reason_code", "reason"}
+
+
+def _dump(value: Any) -> str:
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

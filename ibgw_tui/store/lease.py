@@ -1,0 +1,55 @@
+"""The router's lease: one row, a heartbeat, and a token that only rises."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+
+from ibgw_tui.core.errors import Conflict
+from ibgw_tui.core.records import LeaseState
+from ibgw_tui.store.connection import Connection
+from ibgw_tui.store.rows import from_us, to_us
+
+
+def to_lease(row: tuple[Any, ...]) -> LeaseState:
+    return LeaseState(holder=row[0], pid=row[1], token=row[2], heartbeat_at=from_us(row[3]))
+
+
+def require_lease(connection: Connection, token: int) -> None:
+    """A stale router must not write: somebody else may be acting on the same orders."""
+    if connection.row("SELECT 1 FROM lease WHERE id = 1 AND holder <> '' AND token = ?", (token,)) is None:
+        raise Conflict("this router no longer holds the lease", user_action="another process is the router now")
+
+
+def take_lease(
+    connection: Connection, holder: str, pid: int, now: datetime, expires_after_seconds: float
+) -> LeaseState | None:
+    row = connection.row("SELECT holder, pid, token, heartbeat_us FROM lease WHERE id = 1")
+    token = 1
+    if row is not None:
+        current = to_lease(row)
+        age = now - current.heartbeat_at
+        # A heartbeat from the future (a clock that stepped back) counts as fresh: waiting is the safe side.
+        if current.holder and age < timedelta(seconds=expires_after_seconds):
+            return None
+        token = current.token + 1
+    connection.execute(
+        "INSERT INTO lease (id, holder, pid, token, heartbeat_us) VALUES (1, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
+        "holder = excluded.holder, pid = excluded.pid, token = excluded.token, heartbeat_us = excluded.heartbeat_us",
+        (holder, pid, token, to_us(now)),
+    )
+    return LeaseState(holder, pid, token, now)
+
+
+def beat(connection: Connection, token: int, now: datetime) -> bool:
+    return (
+        connection.execute(
+            "UPDATE lease SET heartbeat_us = ? WHERE id = 1 AND holder <> '' AND token = ?", (to_us(now), token)
+        )
+        == 1
+    )
+
+
+def release(connection: Connection, token: int) -> None:
+    """The row stays: the next token must be higher than every one before."""
+    connection.execute("UPDATE lease SET holder = '' WHERE id = 1 AND token = ?", (token,))

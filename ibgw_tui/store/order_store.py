@@ -1,0 +1,261 @@
+"""Core values in, core values out: the store that all processes of one desk meet in."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from ibgw_tui.core.audit import ChainVerdict
+from ibgw_tui.core.broker import AccountFacts, Position, Quote
+from ibgw_tui.core.errors import InvalidRequest, NotFound
+from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Status
+from ibgw_tui.core.orders import Contract, Preview
+from ibgw_tui.core.records import (
+    AuditEntry,
+    Discrepancy,
+    Exposure,
+    LeaseState,
+    OrderLine,
+    OrderRecord,
+    SwitchState,
+    Tally,
+)
+from ibgw_tui.core.text import one_line
+from ibgw_tui.store import facts
+from ibgw_tui.store.audit_log import AuditLog
+from ibgw_tui.store.change import Change
+from ibgw_tui.store.connection import Connection
+from ibgw_tui.store.counting import count_exposure, count_tally
+from ibgw_tui.store.doorbell import Doorbell, Listener, bell_folder
+from ibgw_tui.store.lease import require_lease, to_lease
+from ibgw_tui.store.rows import LINE_SQL, RECORD_SQL, from_us, to_line, to_record, to_us
+from ibgw_tui.store.switch_row import read_switch
+
+REST_SECONDS = 0.002
+"""What an automated actor rests after a commit, so that a person is never kept waiting."""
+SHORTEST_PART = 4
+
+
+class OrderStore:
+    """One connection to one SQLite file. Use it from one thread only."""
+
+    def __init__(self, connection: Connection, clock: Callable[[], datetime], automated: bool) -> None:
+        self._connection = connection
+        self._clock = clock
+        self._automated = automated
+        self._audit = AuditLog(connection)
+        self._bell = Doorbell(bell_folder(connection.path))
+
+    @classmethod
+    def open(
+        cls, path: Path, *, clock: Callable[[], datetime], automated: bool = False, read_only: bool = False
+    ) -> OrderStore:
+        """Open (creating file 0600 in a folder 0700, and the schema, unless read_only).
+
+        `automated` actors rest 2 ms after every commit. Raises OrderStoreError, SettingsError.
+        """
+        return cls(Connection(path, read_only=read_only), clock, automated)
+
+    def close(self) -> None:
+        self._bell.close()
+        self._connection.close()
+
+    @property
+    def path(self) -> Path:
+        return self._connection.path
+
+    def listen(self) -> Listener:
+        """A socket that becomes readable after every commit of any process."""
+        return Listener(bell_folder(self.path))
+
+    @contextmanager
+    def write(self, *, lease_token: int | None = None) -> Iterator[Change]:
+        """One durable transaction; commits on leaving, rolls back on any exception, rings the doorbell after.
+
+        With `lease_token` it raises Conflict unless that lease is still ours.
+        """
+        with self._connection.transaction():
+            if lease_token is not None:
+                require_lease(self._connection, lease_token)
+            yield Change(self._connection, self._audit, self._clock)
+        self._bell.ring()
+        if self._automated:
+            time.sleep(REST_SECONDS)
+
+    # ---- orders
+
+    def order(self, order_ref: str) -> OrderRecord | None:
+        row = self._connection.row(f"{RECORD_SQL} WHERE o.order_ref = ?", (order_ref,))
+        return to_record(row) if row else None
+
+    def find_order(self, prefix_or_ref: str) -> OrderRecord:
+        """By full reference, or by its unambiguous beginning or end of at least four characters."""
+        exact = self.order(prefix_or_ref)
+        if exact is not None:
+            return exact
+        part = prefix_or_ref.removeprefix("o-")
+        shown = one_line(prefix_or_ref, 44)
+        if len(part) < SHORTEST_PART or not all(c.isalnum() or c in "._:-" for c in part):
+            raise NotFound(f"there is no order {shown!r}", user_action="see `ibgw list --all`")
+        rows = self._connection.rows(
+            "SELECT order_ref FROM orders WHERE substr(order_ref, 1, ?) = ? OR substr(order_ref, 1, ?) = ? "
+            "OR substr(order_ref, -?) = ? LIMIT 6",
+            (len(part), part, len(part) + 2, "o-" + part, len(part), part),
+        )
+        if not rows:
+            raise NotFound(f"there is no order {shown!r}", user_action="see `ibgw list --all`")
+        if len(rows) > 1:
+            names = ", ".join(row[0] for row in rows)
+            raise InvalidRequest(f"{shown!r} could be {names}", user_action="give more of the reference")
+        found = self.order(rows[0][0])
+        assert found is not None
+        return found
+
+    def orders(
+        self,
+        *,
+        statuses: Sequence[Status] | None = None,
+        staged_by: str | None = None,
+        account: str | None = None,
+        after_seq: int = 0,
+        limit: int = 100,
+        newest_first: bool = False,
+    ) -> list[OrderRecord]:
+        where, parameters = _where(statuses, staged_by, account, after_seq, "o.")
+        order = "DESC" if newest_first else "ASC"
+        rows = self._connection.rows(f"{RECORD_SQL} WHERE {where} ORDER BY o.seq {order} LIMIT ?", [*parameters, limit])
+        return [to_record(row) for row in rows]
+
+    def lines(
+        self, *, statuses: Sequence[Status], after_seq: int = 0, limit: int = 1000, newest_first: bool = False
+    ) -> list[OrderLine]:
+        """Orders as lists show them, from columns alone."""
+        where, parameters = _where(statuses, None, None, after_seq, "")
+        order = "DESC" if newest_first else "ASC"
+        rows = self._connection.rows(f"{LINE_SQL} WHERE {where} ORDER BY seq {order} LIMIT ?", [*parameters, limit])
+        return [to_line(row) for row in rows]
+
+    def lapsed(self, now: datetime, *, staged_before: datetime, limit: int = 500) -> list[str]:
+        """References of open orders whose preview or live approval has expired, or that were never previewed in time."""
+        marks, names = _marks(sorted(OPEN))
+        rows = self._connection.rows(
+            f"SELECT order_ref FROM orders WHERE status IN ({marks}) AND (preview_expires_us <= ? "
+            "OR approval_expires_us <= ? OR (preview_expires_us IS NULL AND staged_us <= ?)) LIMIT ?",
+            [*names, to_us(now), to_us(now), to_us(staged_before), limit],
+        )
+        return [row[0] for row in rows]
+
+    def live_contracts(self, limit: int) -> list[Contract]:
+        """The contract of each con_id among open and sent orders, newest orders first."""
+        marks, names = _marks(sorted(OPEN | AT_BROKER))
+        rows = self._connection.rows(
+            f"SELECT p.body FROM previews p JOIN (SELECT max(seq) AS seq FROM orders WHERE status IN ({marks}) "
+            "AND con_id IS NOT NULL GROUP BY con_id ORDER BY 1 DESC LIMIT ?) o ON p.order_seq = o.seq ORDER BY o.seq DESC",
+            [*names, limit],
+        )
+        return [Preview.model_validate_json(row[0]).contract for row in rows]
+
+    def count(self, statuses: Sequence[Status]) -> int:
+        marks, names = _marks(statuses)
+        return int(self._connection.rows(f"SELECT count(*) FROM orders WHERE status IN ({marks})", names)[0][0])
+
+    def executions(self, order_ref: str) -> list[dict[str, Any]]:
+        """Fills that count, oldest first: exec_id, quantity, price (Decimal), at, commission."""
+        return facts.executions(self._connection, order_ref)
+
+    # ---- counters, switch, lease
+
+    def switch(self) -> SwitchState:
+        """Never raises: what cannot be read is closed, with source 'unreadable'."""
+        return read_switch(self._connection)
+
+    def tally(self, account: str, *, window_start: datetime, session_start: datetime) -> Tally:
+        return count_tally(self._connection, account, window_start, session_start)
+
+    def exposure(self, account: str, con_id: int) -> Exposure:
+        return count_exposure(self._connection, account, con_id)
+
+    def lease(self) -> LeaseState | None:
+        row = self._connection.row("SELECT holder, pid, token, heartbeat_us FROM lease WHERE id = 1 AND holder <> ''")
+        return to_lease(row) if row else None
+
+    def discrepancies(self, *, limit: int = 50) -> list[Discrepancy]:
+        rows = self._connection.rows(
+            "SELECT seq, at_us, order_ref, text FROM discrepancies ORDER BY seq DESC LIMIT ?", (limit,)
+        )
+        return [Discrepancy(row[0], from_us(row[1]), row[2], row[3]) for row in rows]
+
+    # ---- audit
+
+    def last_seq(self) -> int:
+        return self._audit.head()[0]
+
+    def audit_head(self) -> tuple[int, str]:
+        seq, head = self._audit.head()
+        return seq, head.hex()
+
+    def audit_entries(
+        self, *, after_seq: int = 0, order_ref: str | None = None, limit: int = 100, newest: bool = False
+    ) -> list[AuditEntry]:
+        """In ascending order; with `newest` the last ones."""
+        return self._audit.entries(after_seq=after_seq, order_ref=order_ref, limit=limit, newest=newest)
+
+    def latest_audit(self, kind: str) -> AuditEntry | None:
+        return self._audit.latest(kind)
+
+    def verify_audit(self, *, progress: Callable[[int, int], None] | None = None) -> ChainVerdict:
+        return self._audit.verify(progress=progress)
+
+    def verify_audit_tail(self, last: int = 1000) -> ChainVerdict:
+        return self._audit.verify(after_seq=max(0, self.last_seq() - last))
+
+    # ---- facts for screens, written by the router: no audit, no doorbell
+
+    def put_facts(
+        self,
+        *,
+        quotes: Sequence[Quote] = (),
+        positions: Sequence[Position] | None = None,
+        accounts: Sequence[AccountFacts] = (),
+        link: tuple[str, str, datetime] | None = None,
+    ) -> None:
+        with self._connection.transaction():
+            facts.put(self._connection, quotes, positions, accounts, link)
+
+    def quote(self, con_id: int) -> Quote | None:
+        return facts.quote(self._connection, con_id)
+
+    def positions(self, account: str | None = None) -> list[Position]:
+        return facts.positions(self._connection, account)
+
+    def account_facts(self) -> list[AccountFacts]:
+        return facts.accounts(self._connection)
+
+    def link(self) -> tuple[str, str, datetime] | None:
+        """(LinkState value, text, at) as the router last wrote it."""
+        return facts.link(self._connection)
+
+
+def _marks(values: Sequence[Status]) -> tuple[str, list[object]]:
+    return ", ".join("?" * len(values)), [value.value for value in values]
+
+
+def _where(
+    statuses: Sequence[Status] | None, staged_by: str | None, account: str | None, after_seq: int, prefix: str
+) -> tuple[str, list[object]]:
+    parts, parameters = [f"{prefix}seq > ?"], [after_seq]  # type: tuple[list[str], list[object]]
+    if statuses is not None:
+        marks, names = _marks(statuses)
+        parts.append(f"{prefix}status IN ({marks})")
+        parameters += names
+    if staged_by is not None:
+        parts.append(f"{prefix}staged_by = ?")
+        parameters.append(staged_by)
+    if account is not None:
+        parts.append(f"{prefix}account = ?")
+        parameters.append(account)
+    return " AND ".join(parts), parameters

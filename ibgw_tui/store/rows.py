@@ -1,0 +1,155 @@
+"""Rows to core values and back: the one place where columns have positions."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta
+from decimal import Decimal
+from typing import Any
+
+from ibgw_tui.core.audit import ChainVerdict
+from ibgw_tui.core.decision import Decision
+from ibgw_tui.core.errors import ErrorCode, OrderStoreError
+from ibgw_tui.core.lifecycle import Status
+from ibgw_tui.core.orders import Approval, ApprovalStatus, OrderIntent, Preview
+from ibgw_tui.core.records import AuditEntry, OrderLine, OrderRecord
+from ibgw_tui.core.terms import CheckStatus, Mode, OrderType, Side
+
+Row = tuple[Any, ...]
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICRO = timedelta(microseconds=1)
+_SCALE = Decimal(1_000_000)
+
+__all__ = ["ChainVerdict"]
+
+
+def to_us(moment: datetime) -> int:
+    return (moment - _EPOCH) // _MICRO
+
+
+def from_us(value: int) -> datetime:
+    return _EPOCH + value * _MICRO
+
+
+def maybe_us(value: int | None) -> datetime | None:
+    return None if value is None else from_us(value)
+
+
+def to_text(value: Decimal | None) -> str | None:
+    return None if value is None else format(value, "f")
+
+
+def from_text(value: str | None) -> Decimal | None:
+    return None if value is None else Decimal(value)
+
+
+def to_micro(value: Decimal) -> int:
+    """Money as millionths. Refuses more than six places: a sum must be exact."""
+    scaled = value * _SCALE
+    if scaled != scaled.to_integral_value():
+        raise OrderStoreError(f"{value} has more than six decimal places", code=ErrorCode.ORDER_VALIDATION_FAILED)
+    return int(scaled)
+
+
+def from_micro(value: int) -> Decimal:
+    return Decimal(value) / _SCALE
+
+
+RECORD_SQL = """
+    SELECT o.seq, o.order_ref, o.revision, o.revises, o.status, o.staged_by, o.intent, o.staged_us, o.updated_us,
+           p.body, p.digest, p.decision, a.body, a.status, o.submit_asked, o.filled, o.average_price, o.commission,
+           o.perm_id, o.reason_code, o.reason, o.cancel_asked_by, o.cancel_sent_us
+    FROM orders o
+    LEFT JOIN previews p ON p.order_seq = o.seq
+    LEFT JOIN approvals a ON a.seq = (SELECT max(seq) FROM approvals WHERE order_seq = o.seq)
+"""
+
+
+def to_record(row: Row) -> OrderRecord:
+    """A preview whose bytes no longer give the digest they were stored with is refused, never shown."""
+    preview = Preview.model_validate_json(row[9]) if row[9] is not None else None
+    if preview is not None and preview.digest != row[10]:
+        raise OrderStoreError(
+            f"the stored preview of order {row[1]} was altered: its digest does not match",
+            code=ErrorCode.AUDIT_CHAIN_INVALID,
+            user_action="close the kill switch and run `ibgw audit verify`",
+            retryable=False,
+        )
+    approval = None
+    if row[12] is not None:
+        approval = Approval.model_validate_json(row[12]).model_copy(update={"status": ApprovalStatus(row[13])})
+    return OrderRecord(
+        seq=row[0],
+        order_ref=row[1],
+        revision=row[2],
+        revises=row[3],
+        status=Status(row[4]),
+        staged_by=row[5],
+        intent=OrderIntent.model_validate_json(row[6]),
+        staged_at=from_us(row[7]),
+        updated_at=from_us(row[8]),
+        preview=preview,
+        decision=Decision.from_json(json.loads(row[11])) if row[11] is not None else None,
+        approval=approval,
+        submit_asked=bool(row[14]),
+        filled=Decimal(row[15]),
+        average_price=from_text(row[16]),
+        commission=from_text(row[17]),
+        perm_id=row[18],
+        reason_code=row[19],
+        reason=row[20],
+        cancel_asked_by=row[21],
+        cancel_sent_at=maybe_us(row[22]),
+    )
+
+
+LINE_SQL = """
+    SELECT seq, order_ref, status, mode, account, side, quantity, filled, average_price, symbol, order_type, limit_price,
+           stop_price, currency, notional_u, staged_by, staged_us, updated_us, preview_expires_us, approval_expires_us,
+           worst, refusal_code, reason_code, reason
+    FROM orders
+"""
+
+
+def to_line(row: Row) -> OrderLine:
+    return OrderLine(
+        seq=row[0],
+        order_ref=row[1],
+        status=Status(row[2]),
+        mode=Mode(row[3]) if row[3] else None,
+        account=row[4],
+        side=Side(row[5]),
+        quantity=Decimal(row[6]),
+        filled=Decimal(row[7]),
+        average_price=from_text(row[8]),
+        symbol=row[9],
+        order_type=OrderType(row[10]),
+        limit_price=from_text(row[11]),
+        stop_price=from_text(row[12]),
+        currency=row[13],
+        notional=None if row[14] is None else from_micro(row[14]),
+        staged_by=row[15],
+        staged_at=from_us(row[16]),
+        updated_at=from_us(row[17]),
+        preview_expires_at=maybe_us(row[18]),
+        approval_expires_at=maybe_us(row[19]),
+        worst=CheckStatus(row[20]) if row[20] else None,
+        refusal_code=row[21],
+        reason_code=row[22],
+        reason=row[23],
+    )
+
+
+def to_entry(row: Row) -> AuditEntry:
+    """(entry, hash) of one audit row."""
+    data = json.loads(row[0])
+    return AuditEntry(
+        seq=data["seq"],
+        at=datetime.fromisoformat(data["at"]),
+        kind=data["kind"],
+        actor=data["actor"],
+        principal=data["principal"],
+        order_ref=data["order_ref"],
+        body=data["body"],
+        hash=bytes(row[1]).hex(),
+    )

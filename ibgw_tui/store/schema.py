@@ -1,0 +1,153 @@
+"""The tables, and the ladder that leads an older file to them.
+
+STRICT tables; exact numbers as text, sums as scaled integers; UTC microseconds; the audit log and its
+triggers refuse change. The expected text is compared at every start: a dropped trigger is noticed.
+"""
+
+from __future__ import annotations
+
+from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Status
+from ibgw_tui.core.orders import ApprovalStatus
+
+
+def _words(values: list[str]) -> str:
+    return ", ".join(f"'{value}'" for value in values)
+
+
+_STATUSES = _words([status.value for status in Status])
+_OPEN = _words(sorted(status.value for status in OPEN))
+_LIVE = _words(sorted(status.value for status in OPEN | AT_BROKER))
+_APPROVALS = _words([status.value for status in ApprovalStatus])
+
+FIRST: tuple[str, ...] = (
+    f"""CREATE TABLE orders (
+        seq INTEGER PRIMARY KEY,
+        order_ref TEXT NOT NULL UNIQUE,
+        revision INTEGER NOT NULL CHECK (revision >= 1),
+        revises TEXT UNIQUE REFERENCES orders (order_ref),
+        status TEXT NOT NULL CHECK (status IN ({_STATUSES})),
+        staged_by TEXT NOT NULL,
+        account TEXT NOT NULL,
+        symbol TEXT NOT NULL,
+        side TEXT NOT NULL CHECK (side IN ('buy', 'sell')),
+        order_type TEXT NOT NULL,
+        quantity TEXT NOT NULL,
+        limit_price TEXT,
+        stop_price TEXT,
+        staged_us INTEGER NOT NULL,
+        updated_us INTEGER NOT NULL,
+        mode TEXT CHECK (mode IN ('paper', 'live')),
+        con_id INTEGER,
+        currency TEXT,
+        notional_u INTEGER,
+        preview_expires_us INTEGER,
+        approval_expires_us INTEGER,
+        worst TEXT,
+        refusal_code TEXT,
+        submit_asked INTEGER NOT NULL DEFAULT 0 CHECK (submit_asked IN (0, 1)),
+        filled TEXT NOT NULL DEFAULT '0',
+        average_price TEXT,
+        commission TEXT,
+        perm_id INTEGER,
+        reason_code TEXT,
+        reason TEXT NOT NULL DEFAULT '',
+        cancel_asked_by TEXT,
+        cancel_sent_us INTEGER,
+        intent TEXT NOT NULL
+    ) STRICT""",
+    f"CREATE INDEX orders_live ON orders (status, seq) WHERE status IN ({_LIVE})",
+    f"CREATE INDEX orders_open_by ON orders (staged_by) WHERE status IN ({_OPEN})",
+    f"CREATE INDEX orders_lapse ON orders (preview_expires_us) WHERE status IN ({_OPEN})",
+    f"CREATE INDEX orders_exposed ON orders (account, con_id) WHERE status IN ({_LIVE})",
+    "CREATE INDEX orders_by_status ON orders (status, seq)",
+    """CREATE TABLE previews (
+        order_seq INTEGER PRIMARY KEY REFERENCES orders (seq),
+        preview_id TEXT NOT NULL UNIQUE,
+        digest TEXT NOT NULL,
+        body TEXT NOT NULL,
+        decision TEXT NOT NULL
+    ) STRICT""",
+    f"""CREATE TABLE approvals (
+        seq INTEGER PRIMARY KEY,
+        approval_id TEXT NOT NULL UNIQUE,
+        order_seq INTEGER NOT NULL REFERENCES orders (seq),
+        status TEXT NOT NULL CHECK (status IN ({_APPROVALS})),
+        expires_us INTEGER NOT NULL,
+        body TEXT NOT NULL
+    ) STRICT""",
+    "CREATE UNIQUE INDEX approvals_one_live ON approvals (order_seq) WHERE status = 'approved'",
+    "CREATE INDEX approvals_of_order ON approvals (order_seq, seq)",
+    """CREATE TABLE submissions (
+        order_seq INTEGER PRIMARY KEY REFERENCES orders (seq),
+        approval_id TEXT NOT NULL UNIQUE REFERENCES approvals (approval_id),
+        idempotency_key TEXT NOT NULL UNIQUE,
+        request_hash TEXT NOT NULL,
+        account TEXT NOT NULL,
+        currency TEXT NOT NULL,
+        notional_u INTEGER NOT NULL,
+        submitted_us INTEGER NOT NULL
+    ) STRICT""",
+    "CREATE INDEX submissions_tally ON submissions (account, submitted_us, currency, notional_u, order_seq)",
+    """CREATE TABLE executions (
+        exec_id TEXT PRIMARY KEY,
+        order_seq INTEGER NOT NULL REFERENCES orders (seq),
+        quantity TEXT NOT NULL,
+        price TEXT NOT NULL,
+        at_us INTEGER NOT NULL,
+        replaced_by TEXT,
+        commission TEXT,
+        commission_currency TEXT
+    ) STRICT""",
+    "CREATE INDEX executions_of_order ON executions (order_seq, at_us)",
+    """CREATE TABLE idempotency (
+        principal TEXT NOT NULL,
+        key TEXT NOT NULL,
+        operation TEXT NOT NULL,
+        request_hash TEXT NOT NULL,
+        state TEXT NOT NULL CHECK (state IN ('pending', 'completed', 'failed')),
+        order_ref TEXT,
+        result TEXT,
+        PRIMARY KEY (principal, key)
+    ) STRICT""",
+    """CREATE TABLE kill_switch (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        state TEXT NOT NULL CHECK (state IN ('open', 'closed')),
+        epoch INTEGER NOT NULL,
+        changed_by TEXT NOT NULL,
+        reason TEXT NOT NULL,
+        changed_us INTEGER NOT NULL
+    ) STRICT""",
+    """CREATE TABLE lease (
+        id INTEGER PRIMARY KEY CHECK (id = 1),
+        holder TEXT NOT NULL,
+        pid INTEGER NOT NULL,
+        token INTEGER NOT NULL,
+        heartbeat_us INTEGER NOT NULL
+    ) STRICT""",
+    """CREATE TABLE discrepancies (
+        seq INTEGER PRIMARY KEY,
+        at_us INTEGER NOT NULL,
+        order_ref TEXT,
+        text TEXT NOT NULL
+    ) STRICT""",
+    """CREATE TABLE facts (
+        kind TEXT NOT NULL,
+        name TEXT NOT NULL,
+        body TEXT NOT NULL,
+        PRIMARY KEY (kind, name)
+    ) STRICT""",
+    """CREATE TABLE audit (
+        seq INTEGER PRIMARY KEY,
+        entry TEXT NOT NULL,
+        hash BLOB NOT NULL CHECK (length(hash) = 32),
+        kind TEXT GENERATED ALWAYS AS (json_extract(entry, '$.kind')) VIRTUAL,
+        order_ref TEXT GENERATED ALWAYS AS (json_extract(entry, '$.order_ref')) VIRTUAL
+    ) STRICT""",
+    "CREATE INDEX audit_of_order ON audit (order_ref, seq) WHERE order_ref IS NOT NULL",
+    "CREATE INDEX audit_by_kind ON audit (kind, seq)",
+    "CREATE TRIGGER audit_no_update BEFORE UPDATE ON audit BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END",
+    "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END",
+)
+
+MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (("first tables", FIRST),)
+"""(name, statements) of each step; the file's user_version counts the steps taken."""

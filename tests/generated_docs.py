@@ -1,0 +1,59 @@
+"""Parts of the documentation that are made from the code. `python -m tests.generated_docs` rewrites them."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+from ibgw_tui.core.lifecycle import AT_BROKER, AUTHORITY, OPEN, TRANSITIONS, Signal, Status
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def lifecycle_table() -> str:
+    """What follows what, and who may say so."""
+    rows = ["| status | what may happen (and who may say so) | then |", "|---|---|---|"]
+    for status in Status:
+        kind = "" if status in OPEN else " (at the broker)" if status in AT_BROKER else " (ended)"
+        for number, (signal, follower) in enumerate(TRANSITIONS[status].items()):
+            rows.append(f"| {f'**{status.value}**{kind}' if number == 0 else ''} | {_said(signal)} | {follower.value} |")
+        if not TRANSITIONS[status]:
+            rows.append(f"| **{status.value}**{kind} | nothing | |")
+    return "\n".join(rows)
+
+
+def _said(signal: Signal) -> str:
+    return f"{signal.value} ({', '.join(sorted(actor.value for actor in AUTHORITY[signal]))})"
+
+
+def key_table() -> str:
+    from ibgw_tui.tui.keys import markdown_table
+
+    return markdown_table()
+
+
+PARTS: list[tuple[str, str, Callable[[], str]]] = [
+    ("README.md", "keys", key_table),
+    ("docs/glossary.md", "lifecycle", lifecycle_table),
+]
+"""(page, name of the part between its markers, what makes it)"""
+
+
+def renewed(page: str, name: str, text: str) -> str:
+    """The page with the part between `<!-- name: begin -->` and `<!-- name: end -->` replaced."""
+    pattern = re.compile(rf"(<!-- {name}: begin -->\n).*?(<!-- {name}: end -->)", re.DOTALL)
+    content = (ROOT / page).read_text(encoding="utf-8")
+    if not pattern.search(content):
+        raise ValueError(f"{page} has no part {name!r}")
+    return pattern.sub(lambda found: f"{found[1]}{text}\n{found[2]}", content)
+
+
+def main() -> None:
+    for page, name, make in PARTS:
+        (ROOT / page).write_text(renewed(page, name, make()), encoding="utf-8")
+        print(f"{page}: {name}")
+
+
+if __name__ == "__main__":
+    main()
