@@ -92,8 +92,18 @@ def order_in_full(
         "submit_asked": record.submit_asked,
         "cancel_asked_by": record.cancel_asked_by,
         "cancel_sent_at": plain(record.cancel_sent_at),
-        "executions": plain(list(executions)),
+        "executions": [_execution(execution, currency) for execution in executions],
         "history": [audit_line(entry) for entry in history],
+    }
+
+
+def _execution(execution: Mapping[str, Any], currency: str | None) -> dict[str, Any]:
+    return {
+        "exec_id": execution["exec_id"],
+        "at": iso(execution["at"]),
+        "quantity": plain(execution["quantity"]),
+        "price": money(execution["price"], currency),
+        "commission": money(execution["commission"], currency),
     }
 
 

@@ -10,6 +10,7 @@ from ibgw_tui.cli.commands import Globals
 
 if TYPE_CHECKING:
     from ibgw_tui.config import Loaded
+
     from ibgw_tui.wiring.agent_side import AgentSide
     from ibgw_tui.wiring.desk_side import DeskSide
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from ibgw_tui.cli.documents import currency_of, plain
+from ibgw_tui.cli.documents import currency_of
 from ibgw_tui.cli.output import Console, table
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.lifecycle import AT_BROKER, TERMINAL, Status
@@ -159,8 +159,10 @@ def _fills(record: OrderRecord, executions: Sequence[Mapping[str, Any]]) -> list
     total = f"{number(record.filled)} of {number(record.intent.quantity)}"
     lines = [f"filled     {total} at {number(record.average_price, currency)} on average"]
     for execution in executions:
-        parts = [f"{name} {plain(execution[name])}" for name in ("quantity", "price") if name in execution]
-        lines.append(" " * 11 + one_line(f"{plain(execution.get('at', ''))}  {', '.join(parts)}"))
+        paid = execution["commission"]
+        cost = f", commission {number(paid, currency)}" if paid is not None else ""
+        price = number(execution["price"], currency)
+        lines.append(f"           {moment(execution['at'])}  {number(execution['quantity'])} at {price}{cost}")
     return lines
 
 

@@ -5,7 +5,7 @@ A process that opens only this never loads the modules with those verbs: capabil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType

@@ -13,11 +13,15 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import platformdirs
 
 from ibgw_tui.core.terms import iso
 from ibgw_tui.wiring.clock import utc_now
+
+if TYPE_CHECKING:
+    from ibgw_tui.config import Loaded
 
 APP = "ibgw-tui"
 HOME_VARIABLE = "IBGW_DESK__HOME"
@@ -105,3 +109,26 @@ def home_without_configuration(flag: Path | None = None, environ: Mapping[str, s
     """The best guess at the home when no configuration can be read: for the error log and the emergency stop."""
     named = (os.environ if environ is None else environ).get(HOME_VARIABLE)
     return (flag or (Path(named) if named else default_data_folder())).expanduser()
+
+
+def load_settings(config: Path | None, home: Path | None) -> Loaded:
+    """The configuration of this invocation: file, environment, flags. Raises SettingsError."""
+    from ibgw_tui.config import load_config
+
+    return load_config(config, os.environ, {"desk.home": str(home)} if home else {})
+
+
+def resolve_home(loaded: Loaded) -> Home:
+    origin = loaded.origins["desk.home"]
+    if origin != "default":
+        return Home(Path(loaded.config.desk.home).expanduser(), origin)
+    demo = running_demo()
+    return Home(demo.home, "demo") if demo else Home(default_data_folder(), "default")
+
+
+def home_at_all_costs(config: Path | None, home: Path | None) -> Home:
+    """The home for the emergency stop, also when the configuration cannot be read."""
+    try:
+        return resolve_home(load_settings(config, home))
+    except Exception:
+        return Home(home_without_configuration(home), "guess")
