@@ -264,7 +264,9 @@ class Router:
         outcome = compare(store.orders(statuses=sorted(AT_BROKER), limit=10_000), snapshot)
         for comparison in outcome.comparisons:
             self._doubt_unfinished(store, comparison.order_ref, comparison.doubtful and outcome.complete)
-            for report in (*comparison.executions, *comparison.reports):
+            for execution in comparison.executions:
+                hear(store, execution, self._token)
+            for report in comparison.reports:
                 hear(store, report, self._token)
 
     def _doubt_unfinished(self, store: OrderStore, order_ref: str, absent: bool) -> None:
