@@ -66,7 +66,9 @@ def tail(state: Globals, count: int, follow: bool) -> None:
 def verify(state: Globals, only_tail: bool) -> int:
     console = state.console
     with as_agent(state, "cli") as side:
-        verdict = side.store.verify_audit_tail(_TAIL) if only_tail else side.store.verify_audit(progress=console.progress)
+        verdict = (
+            side.store.verify_audit_tail(_TAIL) if only_tail else side.store.verify_audit(progress=console.progress)
+        )
         seq, _ = side.store.audit_head()
     checked = f"the newest {_TAIL:,} entries" if only_tail else "the whole log"
     words = "intact" if verdict.ok else f"BROKEN at entry {verdict.broken_at}: {verdict.problem}"

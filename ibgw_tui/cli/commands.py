@@ -114,7 +114,9 @@ def command(name: str, *, examples: str, **settings: Any) -> Callable[[Callable[
     """Decorator: a command that receives `Globals` first."""
 
     def make(function: Callable[..., Any]) -> Command:
-        made = click.command(name, cls=Command, examples=examples, **settings)(click.make_pass_decorator(Globals)(function))
+        made = click.command(name, cls=Command, examples=examples, **settings)(
+            click.make_pass_decorator(Globals)(function)
+        )
         assert isinstance(made, Command)
         return made
 

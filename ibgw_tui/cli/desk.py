@@ -33,7 +33,9 @@ def status(state: Globals) -> None:
     """,
 )
 @click.option("--read-only", is_flag=True, help="Look, decide nothing.")
-@click.option("--enable-live", is_flag=True, help="Allow live orders in this run, if the configuration allows them too.")
+@click.option(
+    "--enable-live", is_flag=True, help="Allow live orders in this run, if the configuration allows them too."
+)
 def tui(state: Globals, read_only: bool, enable_live: bool) -> int:
     loaded = load_and_say(state)
     from ibgw_tui.wiring.operator_side import run_terminal
@@ -51,7 +53,9 @@ def tui(state: Globals, read_only: bool, enable_live: bool) -> int:
 )
 @click.option("--headless", is_flag=True, help="No screen: play the story and print what happened.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Another market.")
-@click.option("--mode", type=click.Choice(["paper", "live"]), default="paper", show_default=True, help="Of the pretended account.")
+@click.option(
+    "--mode", type=click.Choice(["paper", "live"]), default="paper", show_default=True, help="Of the pretended account."
+)
 def demo(state: Globals, headless: bool, seed: int, mode: str) -> int:
     from ibgw_tui.wiring.demo import run_demo
 

@@ -73,7 +73,7 @@ def close(state: Globals, reason: str, agent: str) -> None:
     try:
         with as_agent(state, agent) as side:
             switch = side.staging.arm_kill_switch(reason)
-    except Exception as error:  # whatever is wrong with it: stopping does not depend on the store
+    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, stopping does not depend on the store
         failure = error.message if isinstance(error, GatewayError) else f"unexpected {type(error).__name__}"
     patience.cancel()
     patience.join()
@@ -132,7 +132,10 @@ def open_switch(state: Globals, reason: str) -> None:
 
 def _answer(before: SwitchState, state: Globals) -> str:
     """What the person types after having read the question; what was typed before does not count."""
-    lines: list[Any] = [*sheets.switch(before, state.console), f"Type {PHRASE} to let new orders pass to the other gates: "]
+    lines: list[Any] = [
+        *sheets.switch(before, state.console),
+        f"Type {PHRASE} to let new orders pass to the other gates: ",
+    ]
     _forget_typed_ahead()
     print("\n".join(lines), end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip()

@@ -76,7 +76,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _reader_left()
     except SystemExit as leaving:  # click's own answer to a reader that went away
         return leaving.code if isinstance(leaving.code, int) else Exit.UNEXPECTED
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001 - the last catch: nobody is shown a traceback
         state.as_json = state.as_json or _asks_for_json(arguments)
         try:
             return _explain(error, state)

@@ -149,7 +149,9 @@ def _with_nearest_name(problem: str) -> str:
     if name in FIELDS or "is not a field" not in rest:
         return problem
     nearest = nearest_name(name, FIELDS)
-    return f"{name}: {rest}; did you mean {nearest}?" if nearest else f"{name}: {rest}; the fields are {', '.join(FIELDS)}"
+    return (
+        f"{name}: {rest}; did you mean {nearest}?" if nearest else f"{name}: {rest}; the fields are {', '.join(FIELDS)}"
+    )
 
 
 def nearest_name(name: str, known: Sequence[str]) -> str | None:

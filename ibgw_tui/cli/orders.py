@@ -49,7 +49,9 @@ def _intent_options(function: Any) -> Any:
     """One option for each field of an order. All are text: what is wrong with them is said in one answer."""
     for name in reversed(FIELDS):
         if name == "outside_hours":
-            option = click.option("--outside-hours/--no-outside-hours", default=None, help="Fill outside regular hours.")
+            option = click.option(
+                "--outside-hours/--no-outside-hours", default=None, help="Fill outside regular hours."
+            )
         else:
             metavar, words = _FIELD_HELP.get(name, ("TEXT", ""))
             option = click.option(f"--{name.replace('_', '-')}", name, metavar=metavar, help=words)
@@ -116,13 +118,12 @@ def list_orders(
 ) -> None:
     wanted = [Status(word) for word in statuses] or (list(Status) if everything else _in_order(OPEN | AT_BROKER))
     with as_agent(state, "cli") as side:
-        found = side.store.orders(
-            statuses=wanted, staged_by=agent, account=account, limit=limit + 1, newest_first=True
-        )
+        found = side.store.orders(statuses=wanted, staged_by=agent, account=account, limit=limit + 1, newest_first=True)
     records, more = found[:limit], len(found) > limit
     console = state.console
     console.result(
-        {"orders": [documents.order_line(record) for record in records], "more": more}, *sheets.listing(records, console)
+        {"orders": [documents.order_line(record) for record in records], "more": more},
+        *sheets.listing(records, console),
     )
     if more:
         console.note(f"note: there are more than {limit}; see --limit")

@@ -43,7 +43,11 @@ def show(state: Globals, origin: bool) -> None:
     raise NotImplementedError
 
 
-@command("check", help="Read the configuration and say everything that is wrong.", examples="ibgw config check --config draft.toml")
+@command(
+    "check",
+    help="Read the configuration and say everything that is wrong.",
+    examples="ibgw config check --config draft.toml",
+)
 def check(state: Globals) -> None:
     load(state)
 

@@ -26,6 +26,8 @@ def make_order_ref() -> str:
 def make_uuid7() -> str:
     """A UUID of version 7 as text: 48 bits of milliseconds, then 74 random bits; sorts by time."""
     milliseconds = (utc_now() - _EPOCH) // timedelta(milliseconds=1)
-    value = (milliseconds & (2**48 - 1)) << 80 | 7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
+    value = (
+        (milliseconds & (2**48 - 1)) << 80 | 7 << 76 | secrets.randbits(12) << 64 | 0b10 << 62 | secrets.randbits(62)
+    )
     digits = f"{value:032x}"
     return "-".join((digits[:8], digits[8:12], digits[12:16], digits[16:20], digits[20:]))

@@ -130,5 +130,5 @@ def home_at_all_costs(config: Path | None, home: Path | None) -> Home:
     """The home for the emergency stop, also when the configuration cannot be read."""
     try:
         return resolve_home(load_settings(config, home))
-    except Exception:
+    except Exception:  # noqa: BLE001 - stopping does not depend on a readable configuration
         return Home(home_without_configuration(home), "guess")

@@ -55,10 +55,12 @@ def test_an_altered_entry_is_found(cli: Cli, home: Path) -> None:
 def tamper(database: Path) -> None:
     """As somebody with a database tool would: take the guards away, change one entry, put them back."""
     connection = apsw.Connection(str(database))
-    guards = list(connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'audit'"))
+    guards = list(
+        connection.execute("SELECT name, sql FROM sqlite_schema WHERE type = 'trigger' AND tbl_name = 'audit'")
+    )
     for name, _ in guards:
         connection.execute(f'DROP TRIGGER "{name}"')
-    connection.execute("UPDATE audit SET entry = replace(entry, '\"quantity\":\"1\"', '\"quantity\":\"9\"') WHERE seq = 2")
+    connection.execute('UPDATE audit SET entry = replace(entry, \'"quantity":"1"\', \'"quantity":"9"\') WHERE seq = 2')
     assert connection.changes() == 1
     for _, sql in guards:
         connection.execute(str(sql))

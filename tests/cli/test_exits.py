@@ -49,7 +49,9 @@ def test_no_kind_of_error_was_forgotten() -> None:
     def kinds(of: type[GatewayError]) -> set[type[GatewayError]]:
         return {of}.union(*(kinds(kind) for kind in of.__subclasses__()))
 
-    missing = {kind for kind in kinds(GatewayError) - {GatewayError} if not any(issubclass(kind, row) for row, _ in BY_CLASS)}
+    missing = {
+        kind for kind in kinds(GatewayError) - {GatewayError} if not any(issubclass(kind, row) for row, _ in BY_CLASS)
+    }
     assert not missing
 
 

@@ -65,7 +65,9 @@ def test_closing_a_broken_store_leaves_the_file(cli: Cli, home: Path) -> None:
     assert "warning" in answer.err
 
 
-def test_closing_a_locked_store_leaves_the_file_soon(cli: Cli, store: OrderStore, home: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_a_locked_store_leaves_the_file_soon(
+    cli: Cli, store: OrderStore, home: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """The one who holds the lock may never let go."""
     monkeypatch.setattr(kill, "PATIENCE_SECONDS", 0.1)
     opened(store)
@@ -73,7 +75,8 @@ def test_closing_a_locked_store_leaves_the_file_soon(cli: Cli, store: OrderStore
         [
             sys.executable,
             "-c",
-            "import sys, apsw; db = apsw.Connection(sys.argv[1]); db.execute('BEGIN IMMEDIATE'); print('held', flush=True); sys.stdin.read()",
+            "import sys, apsw; database = apsw.Connection(sys.argv[1]); database.execute('BEGIN IMMEDIATE'); "
+            "print('held', flush=True); sys.stdin.read()",
             str(home / DATABASE),
         ],
         stdin=subprocess.PIPE,
@@ -101,7 +104,7 @@ def test_closing_with_a_broken_configuration(cli: Cli, home: Path, tmp_path: Pat
     assert (home / "KILL").exists()
 
 
-def test_closing_where_nothing_can_be_written_says_so(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_closing_where_nothing_can_be_written_says_so(cli: Cli, tmp_path: Path) -> None:
     in_the_way = tmp_path / "file"
     in_the_way.write_text("")
     answer = cli("kill", "close", "--home", str(in_the_way / "home"), "--json")

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import io
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
@@ -12,7 +13,7 @@ from ibgw_tui.core.errors import ErrorCode, InvalidRequest
 GOOD = {"account": "DU1234567", "symbol": "AAPL", "side": "buy", "quantity": "1", "limit_price": "100"}
 
 
-def problems(data: dict[str, object], *, key: str | None = None, agent: str = "cli") -> tuple[str, ...]:
+def problems(data: Mapping[str, object], *, key: str | None = None, agent: str = "cli") -> tuple[str, ...]:
     with pytest.raises(InvalidRequest) as caught:
         check_request(data, key=key, agent=agent)
     return caught.value.problems

@@ -82,8 +82,8 @@ def test_what_show_prints_can_be_staged_again(cli: Cli, tmp_path: Path) -> None:
 def test_every_field_of_an_order_has_a_flag(cli: Cli) -> None:
     answer = cli(
         "stage", "--account", "DU1234567", "--symbol", "SPY", "--side", "sell", "--quantity", "2",
-        "--order-type", "trailing_stop_limit", "--trailing-percent", "1.5", "--limit-offset", "0.1", "--stop-price", "400",
-        "--time-in-force", "gtd", "--good-till", "2026-12-01T15:00:00Z", "--asset-class", "option", "--currency", "USD",
+        "--order-type", "trailing_stop_limit", "--trailing-percent", "1.5", "--limit-offset", "0.1",
+        "--stop-price", "400", "--time-in-force", "gtd", "--good-till", "2026-12-01T15:00:00Z", "--asset-class", "option", "--currency", "USD",
         "--expiry", "20261218", "--strike", "410", "--right", "put", "--con-id", "42", "--outside-hours",
         "--rationale", "hedge", "--json",
     )  # fmt: skip
@@ -157,16 +157,16 @@ def test_bad_input_is_named_and_nothing_is_recorded(case: str, cli: Cli, store: 
 
 BAD_FILES: dict[str, tuple[Any, str]] = {
     "float quantity": ({**DATA, "quantity": 1.5}, "quantity: must be text such as"),
-    "float price": ('{"account":"DU1234567","symbol":"AAPL","side":"buy","quantity":"1","limit_price":100.10}', "limit_price: must be text"),
-    "NaN": ('{"account":"DU1234567","symbol":"AAPL","side":"buy","quantity":NaN,"limit_price":"1"}', "quantity: 'NaN' is not a number"),
-    "unknown field": ({**DATA, "limitPrice": "1"}, "limitPrice: is not a field of an order; did you mean limit_price?"),
+    "float price": ({**DATA, "limit_price": 100.10}, "limit_price: must be text"),
+    "NaN": ({**DATA, "quantity": float("nan")}, "quantity: 'NaN' is not a number"),
+    "unknown field": ({**DATA, "limitPrice": "1"}, "is not a field of an order; did you mean limit_price?"),
     "10 MB": ({**DATA, "rationale": "x" * 10_485_760}, "rationale: has 10,485,760 characters"),
     "not JSON": ("account=DU1234567", "is not JSON"),
     "empty": ("", "is empty"),
     "array": ([DATA], "holds a JSON array"),
     "nested": ({**DATA, "symbol": {"a": 1}}, "symbol:"),
     "hostile name": ({**DATA, "\x1b[2Jx": "1"}, "is not a field"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("case", BAD_FILES)
@@ -199,7 +199,9 @@ def test_all_problems_in_one_answer(cli: Cli) -> None:
 # ---- foreign text
 
 
-@pytest.mark.parametrize("arguments", [["list"], ["show", "{ref}"], ["audit", "tail"], ["withdraw", "{ref}", "--reason", NASTY]])
+@pytest.mark.parametrize(
+    "arguments", [["list"], ["show", "{ref}"], ["audit", "tail"], ["withdraw", "{ref}", "--reason", NASTY]]
+)
 @pytest.mark.parametrize("form", [[], ["--json"]])
 def test_escapes_never_reach_stdout(arguments: list[str], form: list[str], cli: Cli, tmp_path: Path) -> None:
     path = written(tmp_path, {**DATA, "rationale": NASTY})

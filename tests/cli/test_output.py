@@ -15,7 +15,7 @@ NASTY = "sell\x1b[2J\x1b]0;owned\x07 \x9b31m now\u202e!\r\u200b"
 def test_a_document_is_ascii_and_says_its_version_first() -> None:
     text = document({"note": "Zürich"})
     assert text.isascii()
-    assert list(json.loads(text))[0] == "schema_version"
+    assert next(iter(json.loads(text))) == "schema_version"
     assert json.loads(text) == {"schema_version": 1, "note": "Zürich"}
 
 

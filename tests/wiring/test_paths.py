@@ -37,7 +37,14 @@ def test_a_demo_without_its_home_is_ignored(tmp_path: Path) -> None:
 
 
 def test_a_note_that_is_nonsense_is_ignored(tmp_path: Path) -> None:
-    for text in ("", "[]", "{}", '{"pid": "x", "home": "/", "started": ""}', '{"pid": -1, "home": "/", "started": ""}', "\0"):
+    for text in (
+        "",
+        "[]",
+        "{}",
+        '{"pid": "x", "home": "/", "started": ""}',
+        '{"pid": -1, "home": "/", "started": ""}',
+        "\0",
+    ):
         (tmp_path / "demo.json").write_text(text)
         assert paths.running_demo(tmp_path) is None, text
 

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import sys
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+
+from ibgw_tui.core.lifecycle import Actor
+from ibgw_tui.core.terms import KillSwitch
+from ibgw_tui.store import OrderStore
+from tests.cli.conftest import ORDER, Cli
+
+
+def test_status_of_a_new_desk(cli: Cli) -> None:
+    cli("stage", *ORDER)
+    desk = cli("status", "--json").json["desk"]
+    assert desk["kill_switch"]["state"] == "closed"
+    assert desk["router"]["active"] is False
+    assert desk["orders"]["by_status"] == {"staged": 1}
+    assert desk["audit"]["seq"] == 1
+    assert desk["audit"]["ok"] is True
+    assert desk["now"].endswith("Z")
+
+
+def test_status_for_people(cli: Cli, store: OrderStore) -> None:
+    cli("stage", *ORDER)
+    with store.write() as change:
+        change.set_switch(KillSwitch.OPEN, actor=Actor.OPERATOR, principal="operator-1", reason="fi\x1b[2Jne")
+    out = cli("status").out
+    for words in ("paper", "kill switch open", "none is active", "1 staged", "audit     entry 2"):
+        assert words in out
+    assert "\x1b" not in out
+
+
+def stand_in(monkeypatch: pytest.MonkeyPatch, module: str, name: str, answer: int) -> list[Any]:
+    """A module that only remembers how it was called."""
+    calls: list[Any] = []
+
+    def record(*arguments: Any, **named: Any) -> int:
+        calls.append((arguments, named))
+        return answer
+
+    monkeypatch.setitem(sys.modules, module, SimpleNamespace(**{name: record}))  # type: ignore[arg-type]
+    return calls
+
+
+def test_the_terminal_is_started_as_asked(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = stand_in(monkeypatch, "ibgw_tui.wiring.operator_side", "run_terminal", 0)
+    assert cli("tui").code == 0
+    assert cli("tui", "--read-only", "--enable-live").code == 0
+    assert [named for _, named in calls] == [
+        {"read_only": False, "enable_live": False},
+        {"read_only": True, "enable_live": True},
+    ]
+
+
+def test_the_demo_is_started_as_asked(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = stand_in(monkeypatch, "ibgw_tui.wiring.demo", "run_demo", 3)
+    assert cli("demo", "--headless", "--seed", "7", "--mode", "live", "--json", "--quiet").code == 3
+    assert calls == [((), {"headless": True, "as_json": True, "seed": 7, "mode": "live", "quiet": True})]
