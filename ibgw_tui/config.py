@@ -1,0 +1,398 @@
+"""One TOML file, environment over it, flags over both: a frozen Config that knows where each value came from.
+
+Strict, because a misspelt limit must never be an absent one: an unknown key names the file, the key and
+the nearest right one, and so does an unknown IBGW_ variable. The shipped default needs no file and
+allows one thing: the example policy on a simulated paper account.
+"""
+
+from __future__ import annotations
+
+import difflib
+import getpass
+import json
+import re
+import stat
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import time
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
+
+import platformdirs
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
+
+from ibgw_tui.core.errors import ErrorCode, SettingsError
+from ibgw_tui.core.policy import LimitPolicy
+from ibgw_tui.core.terms import AccountId, Frozen, PrincipalName
+
+APP = "ibgw-tui"
+PREFIX = "IBGW_"
+FILE_VARIABLE = "IBGW_CONFIG"
+OTHER_VARIABLES = frozenset({FILE_VARIABLE, "IBGW_AGENT"})
+"""Variables with our prefix that are not settings."""
+
+
+def _zone(name: str) -> str:
+    try:
+        ZoneInfo(name)
+    except (KeyError, ValueError, OSError) as error:
+        raise ValueError(f"{name!r} is not a time zone; give an IANA name such as America/New_York") from error
+    return name
+
+
+def _roll(text: str) -> str:
+    try:
+        time.fromisoformat(text)
+    except ValueError as error:
+        raise ValueError(f"{text!r} is not a time of day; give HH:MM") from error
+    return text
+
+
+def _operator() -> str:
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = "operator"
+    return re.sub(r"[^A-Za-z0-9._@-]", "-", name).lstrip("._@-")[:64] or "operator"
+
+
+class DeskSection(Frozen):
+    home: str = Field(default_factory=lambda: platformdirs.user_data_dir(APP))
+    """Folder of the database. Local disk only."""
+    operator: PrincipalName = Field(default_factory=_operator)
+    """Who approves. Default: your name on this machine."""
+    time_zone: Annotated[str, AfterValidator(_zone)] = "UTC"
+    """Zone of the session's roll, an IANA name."""
+    session_roll: Annotated[str, AfterValidator(_roll)] = "00:00"
+    """When a new session starts, HH:MM in time_zone: session counters begin anew."""
+    preview_ttl_seconds: Annotated[int, Field(ge=60, le=86400)] = 900
+    """How long an order waits for a decision."""
+    approval_ttl_seconds: Annotated[int, Field(ge=60, le=3600)] = 300
+    """How long an approval can be used."""
+    hold_back_seconds: Annotated[int, Field(ge=0, le=60)] = 3
+    """Time to take an approval back before it is sent."""
+    max_pending_per_agent: Annotated[int, Field(ge=1, le=100_000)] = 200
+    """Open orders one agent may have waiting."""
+
+
+class BrokerSection(Frozen):
+    backend: Literal["simulated", "ibkr"] = "simulated"
+    """Which market. "ibkr" is reserved: it is not available in this version."""
+    mode: Literal["paper", "live"] = "paper"
+    """What the account trades with. Live is real money."""
+    seed: Annotated[int, Field(ge=0)] = 1
+    """Which simulated market."""
+
+
+class PaperSection(Frozen):
+    enabled: bool = True
+    allowed_accounts: tuple[AccountId, ...] = ("DU1234567",)
+
+
+class LiveSection(Frozen):
+    enabled: bool = False
+    allow_live_trading: bool = False
+    """A second, separate yes: live trading needs both."""
+    allowed_accounts: tuple[AccountId, ...] = ()
+    risk_policy_id: str | None = None
+    """Policy of live orders."""
+
+
+class RiskSection(Frozen):
+    policy_id: str | None = "example"
+    """Which of the policies below is in force."""
+
+
+_EXAMPLE: dict[str, Any] = {
+    "enabled": True,
+    "max_notional": {"amount": "1000", "currency": "USD"},
+    "max_quantity": "10",
+    "allowed_symbols": ["AAPL"],
+    "allowed_asset_classes": ["stock"],
+    "frequency_limit": {"max_orders": 5, "window_seconds": 300},
+    "session_limit": {
+        "max_orders_per_session": 20,
+        "max_session_notional": {"amount": "5000", "currency": "USD"},
+    },
+    "max_price_deviation_bps": 500,
+    "max_quote_age_seconds": 30,
+}
+EXAMPLE_POLICY = LimitPolicy.model_validate_json(json.dumps(_EXAMPLE))
+
+
+class Config(Frozen):
+    desk: DeskSection = Field(default_factory=DeskSection)
+    broker: BrokerSection = Field(default_factory=BrokerSection)
+    paper: PaperSection = Field(default_factory=PaperSection)
+    live: LiveSection = Field(default_factory=LiveSection)
+    risk: RiskSection = Field(default_factory=RiskSection)
+    policies: Mapping[str, LimitPolicy] = Field(default_factory=lambda: {"example": EXAMPLE_POLICY})
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """A configuration and the origin of every value: 'default', 'file PATH', 'environment NAME' or 'flag --name'."""
+
+    config: Config
+    origins: Mapping[str, str]
+    file: Path | None
+    """The file that was read; None when there is none."""
+
+
+def default_file() -> Path:
+    return Path(platformdirs.user_config_dir(APP)) / "config.toml"
+
+
+def load_config(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, str]) -> Loaded:
+    """Read file, environment and flags (dotted key -> text). Raises SettingsError naming everything that is wrong."""
+    named = path or (Path(environ[FILE_VARIABLE]).expanduser() if environ.get(FILE_VARIABLE) else None)
+    file = named or default_file()
+    problems: list[str] = []
+    data: dict[str, Any] = {}
+    origins: dict[str, str] = {}
+    if file.is_file():
+        data = _read(file)
+        origins = {key: f"file {file}" for key, _ in _leaves(data)}
+    elif named is not None:
+        raise SettingsError(
+            f"the configuration file {file} does not exist",
+            user_action="name another file, or make it with `ibgw config init`",
+        )
+    for name, text in sorted(environ.items()):
+        if name.startswith(PREFIX) and name not in OTHER_VARIABLES:
+            key = name.removeprefix(PREFIX).lower().replace("__", ".")
+            if key not in SETTINGS:
+                problems.append(_unknown(f"environment variable {name}", name, [_variable(k) for k in SETTINGS]))
+                continue
+            _put(data, key, _from_text(key, text))
+            origins[key] = f"environment {name}"
+    for key, text in flags.items():
+        _put(data, key, _from_text(key, text))
+        origins[key] = f"flag --{key.rsplit('.', 1)[-1].replace('_', '-')}"
+    config = _build(data, file, problems)
+    assert config is not None
+    return Loaded(
+        config,
+        {key: origins.get(key, _parent_origin(key, origins)) for key, _ in values(config)},
+        file if file.is_file() else None,
+    )
+
+
+def _read(file: Path) -> dict[str, Any]:
+    if stat.S_IMODE(file.stat().st_mode) & stat.S_IWOTH:
+        raise SettingsError(f"{file} can be written by everybody", user_action=f"chmod 600 {file}")
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{file} is not valid TOML: {error}", user_action="correct the line it names") from error
+    except OSError as error:
+        raise SettingsError(
+            f"{file} cannot be read: {error.strerror}", user_action="check its owner and mode"
+        ) from error
+
+
+def _build(data: dict[str, Any], file: Path, problems: list[str]) -> Config | None:
+    """The config, or one SettingsError with every problem of shape and of sense."""
+    config: Config | None = None
+    try:
+        # By way of JSON, where strict means: a number in quotes is no number, and a yes is no count.
+        config = Config.model_validate_json(json.dumps(data, default=str))
+    except ValidationError as error:
+        problems += [_describe(problem, file) for problem in error.errors(include_url=False)]
+    code = ErrorCode.CONFIG_INVALID
+    if config is not None:
+        senses = _contradictions(config)
+        if config.live.enabled != config.live.allow_live_trading or (senses and config.live.enabled):
+            code = ErrorCode.CONFIG_LIVE_TRADING_FORBIDDEN
+        problems += senses
+    if problems:
+        raise SettingsError(
+            "; ".join(problems),
+            code=code,
+            user_action="correct the named settings; `ibgw config check` says when all is right",
+        )
+    return config
+
+
+def _contradictions(config: Config) -> list[str]:
+    """What is well-formed but cannot be meant."""
+    live, found = config.live, []
+    if config.broker.backend == "ibkr":
+        found.append('broker.backend: "ibkr" is not available in this version; use "simulated"')
+    if live.enabled and not live.allow_live_trading:
+        found.append("live.enabled is true but live.allow_live_trading is not: set both, or neither")
+    if live.allow_live_trading and not live.enabled:
+        found.append("live.allow_live_trading is true but live.enabled is not: set both, or neither")
+    if live.enabled and not live.allowed_accounts:
+        found.append("live.allowed_accounts: live trading needs at least one account")
+    if live.enabled and not live.risk_policy_id:
+        found.append("live.risk_policy_id: live trading needs the id of a limit policy")
+    for key, name in (("risk.policy_id", config.risk.policy_id), ("live.risk_policy_id", live.risk_policy_id)):
+        if name is not None and name not in config.policies:
+            found.append(_unknown(f"{key}: policy {name!r}", name, list(config.policies)))
+    return found
+
+
+def _describe(problem: Any, file: Path) -> str:
+    key = ".".join(str(part) for part in problem["loc"])
+    if problem["type"] == "extra_forbidden":
+        parent = key.rpartition(".")[0]
+        known = [name.rpartition(".")[2] for name in _known_keys(parent)]
+        return _unknown(f"{file}: key {key}", key.rpartition(".")[2], known)
+    message = problem["msg"].removeprefix("Value error, ")
+    if isinstance(problem["input"], float):
+        message = 'must be text in quotes, such as "1000.50": a TOML float has lost its exact digits'
+    return f"{key}: {message}"
+
+
+def _known_keys(parent: str) -> list[str]:
+    model: Any = Config
+    for part in [p for p in parent.split(".") if p]:
+        if model is Config and part == "policies":
+            model = "policies"
+        elif model == "policies":
+            model = LimitPolicy
+        else:
+            model = _model_in(model.model_fields[part].annotation) if part in model.model_fields else None
+        if model is None:
+            return []
+    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+
+
+def _model_in(annotation: Any) -> type[BaseModel] | None:
+    """The model class inside an annotation such as `Money | None` or an Annotated one."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return annotation
+    for inner in getattr(annotation, "__args__", ()):
+        found = _model_in(inner)
+        if found is not None:
+            return found
+    return None
+
+
+def _unknown(what: str, given: str, known: list[str]) -> str:
+    near = difflib.get_close_matches(given, known, n=1, cutoff=0.5)
+    return (
+        f"{what} is not known; did you mean {near[0]}?"
+        if near
+        else f"{what} is not known; known: {', '.join(sorted(known))}"
+    )
+
+
+def _leaves(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in data.items():
+        if isinstance(value, Mapping):
+            yield from _leaves(value, f"{prefix}{key}.")
+        else:
+            yield f"{prefix}{key}", value
+
+
+def values(config: Config) -> list[tuple[str, Any]]:
+    """(dotted key, value) of every setting, policies included, as plain JSON values."""
+    return list(_leaves(config.model_dump(mode="json")))
+
+
+def show(loaded: Loaded) -> list[tuple[str, str, str]]:
+    """(dotted key, value as text, origin) of every setting in force."""
+    return [(key, _shown(value), loaded.origins[key]) for key, value in values(loaded.config)]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, list):
+        return "[" + ", ".join(str(item) for item in value) + "]"
+    return "not set" if value is None else str(value).lower() if isinstance(value, bool) else str(value)
+
+
+def _parent_origin(key: str, origins: Mapping[str, str]) -> str:
+    """A value inside a table or list that was given as a whole has that origin; a policy field that the file left out is default."""
+    return next((origin for given, origin in origins.items() if key.startswith(given + ".")), "default")
+
+
+def _settings() -> dict[str, Any]:
+    """Every setting that environment and flags may set: dotted key -> annotation."""
+    found: dict[str, Any] = {}
+    for section, field in Config.model_fields.items():
+        model = _model_in(field.annotation)
+        if section != "policies" and model is not None:
+            found |= {f"{section}.{name}": info.annotation for name, info in model.model_fields.items()}
+    return found
+
+
+SETTINGS = _settings()
+
+
+def _variable(key: str) -> str:
+    return PREFIX + key.replace(".", "__").upper()
+
+
+def _from_text(key: str, text: str) -> Any:
+    """Text from the environment or a flag as the type of its setting; what does not fit is left to the validator."""
+    annotation = SETTINGS.get(key)
+    if annotation is bool:
+        return {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}.get(text.lower(), text)
+    if annotation is int:
+        return int(text) if re.fullmatch(r"-?[0-9]+", text) else text
+    if getattr(annotation, "__origin__", None) is tuple:
+        return [part.strip() for part in text.split(",") if part.strip()]
+    return text
+
+
+def _put(data: dict[str, Any], key: str, value: Any) -> None:
+    section, name = key.split(".", 1)
+    table = data.setdefault(section, {})
+    if isinstance(table, dict):
+        table[name] = value
+
+
+def default_toml() -> str:
+    """A commented file that says what the default says."""
+    return DEFAULT_TOML
+
+
+DEFAULT_TOML = """\
+# ibgw-tui. Every line that starts with '#' shows the default; take the '#' away to change it.
+# Unknown keys are errors. `ibgw config check` reads this file, `ibgw config show --origin` says what is in force.
+
+[desk]
+# home = "..."                    # folder of the database, on a local disk
+# operator = "..."                # who approves; default: your name on this machine
+# time_zone = "UTC"               # zone of the session's roll, such as "America/New_York"
+# session_roll = "00:00"          # a new session starts at this time of day
+# preview_ttl_seconds = 900       # how long an order waits for a decision
+# approval_ttl_seconds = 300      # how long an approval can be used, 60 to 3600
+# hold_back_seconds = 3           # time to take an approval back before it is sent; 0 is allowed
+# max_pending_per_agent = 200     # open orders one agent may have waiting
+
+[broker]
+# backend = "simulated"           # the built-in market
+# mode = "paper"                  # or "live": real money (with the simulated market: pretended)
+# seed = 1                        # which simulated market
+
+[paper]
+# enabled = true
+# allowed_accounts = ["DU1234567"]
+
+[live]
+# Live trading needs all of these, `ibgw tui --enable-live`, and the acknowledged paper-to-live checklist.
+# enabled = false
+# allow_live_trading = false
+# allowed_accounts = []
+# risk_policy_id = "example"
+
+[risk]
+# policy_id = "example"           # which of the policies below is in force
+
+# What a person allows. An absent limit allows nothing; the collar and the quote age are off when not set.
+[policies.example]
+enabled = true
+max_notional = { amount = "1000", currency = "USD" }        # of one order
+max_quantity = "10"                                         # of one order
+allowed_symbols = ["AAPL"]
+allowed_asset_classes = ["stock"]                           # stock, etf, option, future, fx
+frequency_limit = { max_orders = 5, window_seconds = 300 }
+session_limit = { max_orders_per_session = 20, max_session_notional = { amount = "5000", currency = "USD" } }
+max_price_deviation_bps = 500                               # distance to the market, 100 = 1 %
+max_quote_age_seconds = 30
+"""
