@@ -1,0 +1,160 @@
+"""Every key of the terminal, in one table.
+
+From it are made: the bindings of the app, the screens and the lists, the footer, the help screen and
+the table in the README. A key that is not here does nothing.
+
+What may be a key at all is not a matter of taste. On a slow link an escape sequence can arrive torn
+apart and its last letter be read as a key press, so no key that decides may be one of the letters
+sequences end in (`FORGED`). A shifted letter confirms, never Enter, Space or `y`. Only the kill switch
+and the quit guard have priority, that is, work inside dialogs too.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+
+from textual.binding import Binding
+
+FORGED = frozenset("ABCDEFHIMOPQRSZmuy~0123456789")
+"""What a torn escape sequence can look like. `u` recalls all the same: taking back is the safe side."""
+
+
+class Place(StrEnum):
+    """Where a key works. Also the node of the screen that holds its binding."""
+
+    APP = "everywhere"
+    VIEW = "every screen"
+    ORDERS = "review desk and blotter"
+    LIST = "lists"
+    TICKET = "the opened ticket"
+    REVIEW = "review dialog"
+
+
+class Group(StrEnum):
+    """The headings of the help screen."""
+
+    MOVE = "Moving"
+    DECIDE = "Deciding"
+    STOP = "Stopping"
+    LOOK = "Looking"
+    LEAVE = "Leaving"
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    id: str
+    keys: tuple[str, ...]
+    """Names as Textual spells them."""
+    shown: str
+    """How a person reads them."""
+    action: str
+    """Name of the action on the node of `place`; empty where a dialog reads the key itself."""
+    label: str
+    """One or two words for the footer."""
+    group: Group
+    place: Place
+    help: str
+    priority: bool = False
+
+    @property
+    def footer(self) -> str:
+        """The key as the footer shows it: the first of its spellings."""
+        return self.shown.split(" ")[0]
+
+
+_MOVE, _DECIDE, _STOP, _LOOK, _LEAVE = Group
+
+# fmt: off
+KEYS: tuple[Key, ...] = (
+    # moving
+    Key("down", ("j", "down"), "j ↓", "down", "next", _MOVE, Place.LIST, "To the next row."),
+    Key("up", ("k", "up"), "k ↑", "up", "previous", _MOVE, Place.LIST, "To the previous row."),
+    Key("first", ("g", "home"), "g Home", "first", "first", _MOVE, Place.LIST, "To the first row."),
+    Key("last", ("G", "end"), "G End", "last", "last", _MOVE, Place.LIST, "To the last row."),
+    Key("page_down", ("pagedown",), "PgDn", "page_down", "page", _MOVE, Place.LIST, "One page down."),
+    Key("page_up", ("pageup",), "PgUp", "page_up", "page", _MOVE, Place.LIST, "One page up."),
+    Key("newest", ("n",), "n", "newest", "newest", _MOVE, Place.VIEW,
+        "To the newest row. New rows come in below and never move the cursor."),
+    Key("open", ("enter",), "Enter", "open", "open", _MOVE, Place.LIST,
+        "Open the ticket (or the audit entry): the keys above then scroll it. Enter never decides anything."),
+    Key("back", ("escape",), "Esc", "back", "back", _MOVE, Place.APP,
+        "Back: from the ticket to the list, out of a filter, out of a dialog."),
+    Key("ticket_down", ("j", "down"), "j ↓", "ticket_down", "scroll", _MOVE, Place.TICKET, "One line down."),
+    Key("ticket_up", ("k", "up"), "k ↑", "ticket_up", "scroll", _MOVE, Place.TICKET, "One line up."),
+    Key("ticket_page_down", ("pagedown",), "PgDn", "ticket_page_down", "page", _MOVE, Place.TICKET, "A page down."),
+    Key("ticket_page_up", ("pageup",), "PgUp", "ticket_page_up", "page", _MOVE, Place.TICKET, "A page up."),
+    Key("ticket_first", ("g", "home"), "g Home", "ticket_first", "top", _MOVE, Place.TICKET, "To the top."),
+    Key("ticket_last", ("G", "end"), "G End", "ticket_last", "end", _MOVE, Place.TICKET, "To the end."),
+    # deciding
+    Key("approve", ("a",), "a", "approve", "review to approve", _DECIDE, Place.ORDERS,
+        "Open the review of the order on display. Only what is displayed there can be approved."),
+    Key("confirm", ("Y",), "Y", "", "approve", _DECIDE, Place.REVIEW,
+        "In the review: approve. It counts only when the review was on the screen for a moment and no other key "
+        "came; an unusual order asks for its quantity or its code first."),
+    Key("reject", ("r",), "r", "reject", "reject", _DECIDE, Place.ORDERS,
+        "Reject the order with a reason, which the agent reads."),
+    Key("submit", ("s",), "s", "submit", "send now", _DECIDE, Place.ORDERS,
+        "Send an approved order now, without waiting for the rest of its hold-back."),
+    Key("recall", ("u",), "u", "recall", "recall", _DECIDE, Place.ORDERS,
+        "Take back an approval before it is sent."),
+    # stopping
+    Key("cancel", ("x",), "x", "cancel", "cancel", _STOP, Place.ORDERS,
+        "Ask the broker to cancel the order. It may still fill until the broker has answered."),
+    Key("cancel_all", ("X",), "X", "cancel_all", "cancel all", _STOP, Place.ORDERS,
+        "Ask the broker to cancel every working order."),
+    Key("kill", ("K",), "K", "kill", "kill switch", _STOP, Place.APP,
+        "Close the kill switch at once, from anywhere, also inside a dialog: no new order leaves. "
+        "When it is closed: open it, with a reason.", priority=True),
+    # looking
+    Key("desk", ("1",), "1", "view('desk')", "review desk", _LOOK, Place.APP,
+        "The review desk: orders that wait, and one of them as a ticket."),
+    Key("blotter", ("2",), "2", "view('blotter')", "blotter", _LOOK, Place.APP,
+        "The blotter: orders that were sent or have ended."),
+    Key("audit", ("3",), "3", "view('audit')", "audit log", _LOOK, Place.APP,
+        "The audit log, newest entry at the bottom."),
+    Key("filter", ("/",), "/", "filter", "filter", _LOOK, Place.VIEW,
+        "Show only rows that contain every word typed. The row under the cursor stays."),
+    Key("order_by", ("o",), "o", "order_by", "order by", _LOOK, Place.ORDERS,
+        "Put the rows in another order: arrival, expiry, value, symbol. The cursor stays on its row."),
+    Key("copy", ("c",), "c", "copy", "copy", _LOOK, Place.VIEW,
+        "Copy the order reference (or the entry's hash) to the clipboard."),
+    Key("help", ("?",), "?", "help", "help", _LOOK, Place.APP, "This list of keys."),
+    Key("palette", ("ctrl+p",), "Ctrl+P", "command_palette", "palette", _LOOK, Place.APP,
+        "Search for screens, themes and other harmless commands. Nothing in it decides."),
+    # leaving
+    Key("quit", ("q",), "q", "quit_guard", "quit", _LEAVE, Place.APP,
+        "Leave. Asks first while an approval is in its hold-back, or while orders work through this terminal."),
+    Key("quit_now", ("ctrl+q", "ctrl+c"), "Ctrl+Q Ctrl+C", "quit_guard", "quit", _LEAVE, Place.APP,
+        "The same from anywhere, also inside a dialog.", priority=True),
+)
+# fmt: on
+
+BY_ID: dict[str, Key] = {key.id: key for key in KEYS}
+
+
+def bindings(*places: Place) -> list[Binding]:
+    """The Textual bindings for the node that stands for these places."""
+    return [
+        Binding(",".join(key.keys), key.action, key.label, id=key.id, priority=key.priority, show=False)
+        for key in KEYS
+        if key.place in places and key.action
+    ]
+
+
+def grouped(keys: Iterable[Key] = KEYS) -> list[tuple[Group, list[Key]]]:
+    """Keys under their headings, in the order of the table, without those only the ticket has."""
+    told = [key for key in keys if key.place is not Place.TICKET]
+    return [(group, found) for group in Group if (found := [key for key in told if key.group is group])]
+
+
+def markdown_table() -> str:
+    """The keys as the README shows them."""
+    rows = ["| key | what it does |", "|---|---|"]
+    for group, keys in grouped():
+        rows.append(f"| **{group.value}** | |")
+        for key in keys:
+            spellings = " ".join(f"`{spelling}`" for spelling in key.shown.split(" "))
+            rows.append(f"| {spellings} | {key.help} |".replace("`|`", "`\\|`"))
+    return "\n".join(rows)

@@ -1,0 +1,115 @@
+"""What the terminal is given: view values to show and the operator's verbs, all awaitable.
+
+The screen never holds a role or a store. It holds this, which the operator's composition root
+implements on the store's own thread, so that nothing here can block the loop and a read-only terminal
+is one whose port refuses to decide.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Protocol
+
+from ibgw_tui.core.decision import Decision
+from ibgw_tui.core.orders import Approval
+from ibgw_tui.core.records import AuditEntry, OrderRecord, SwitchState
+from ibgw_tui.service.views import DeskState, OrderRow, Shown, Ticket
+
+
+class ApprovalVerdict(Protocol):
+    """What came of an approval: `approval` is None when gates refused, and `decision` says why."""
+
+    @property
+    def record(self) -> OrderRecord: ...
+
+    @property
+    def decision(self) -> Decision: ...
+
+    @property
+    def approval(self) -> Approval | None: ...
+
+
+class DeskPort(Protocol):
+    """The operator's desk as the terminal sees it. Every call may raise; a GatewayError explains itself."""
+
+    @property
+    def read_only(self) -> bool:
+        """True: the verbs that decide raise NotPermitted, and the screen offers none."""
+        ...
+
+    @property
+    def operator(self) -> str:
+        """Who decides here."""
+        ...
+
+    @property
+    def clock(self) -> Callable[[], datetime]:
+        """The moment, in UTC: what ages and countdowns are measured with."""
+        ...
+
+    @property
+    def is_router(self) -> bool:
+        """Whether this very process is the one that talks to the broker."""
+        ...
+
+    @property
+    def router_problem(self) -> str:
+        """The newest failure of the router in this process; empty while all is well or it is elsewhere."""
+        ...
+
+    def listen(self, callback: Callable[[], None], /) -> Callable[[], None]:
+        """Call `callback` in the loop whenever the store changed. Returns how to stop it."""
+        ...
+
+    async def desk(self) -> DeskState:
+        """The header: mode, switch, link, router, audit, counts."""
+        ...
+
+    async def queue(self) -> Sequence[OrderRow]:
+        """Orders that wait for the operator or for the hold-back, oldest first."""
+        ...
+
+    async def blotter(self) -> Sequence[OrderRow]:
+        """Orders that were sent or have ended, newest first."""
+        ...
+
+    async def ticket(self, order_ref: str, /) -> Ticket:
+        """One order, evaluated on the newest facts. Raises NotFound."""
+        ...
+
+    async def audit(self, *, after_seq: int = 0, limit: int = 200, newest: bool = True) -> Sequence[AuditEntry]:
+        """Audit entries, oldest first; with `newest` the last ones."""
+        ...
+
+    async def approve(self, shown: Shown, how: Mapping[str, str], /) -> ApprovalVerdict:
+        """Approve exactly what was displayed. `how` goes to the audit log."""
+        ...
+
+    async def reject(self, order_ref: str, reason: str, reason_code: str, /) -> OrderRecord:
+        """Say no. The agent reads the reason."""
+        ...
+
+    async def recall(self, order_ref: str, /) -> OrderRecord:
+        """Take back an approval that was not spent yet."""
+        ...
+
+    async def submit_now(self, order_ref: str, /) -> OrderRecord:
+        """Send an approved order without waiting for the rest of its hold-back."""
+        ...
+
+    async def ask_cancel(self, order_ref: str, /) -> OrderRecord:
+        """Ask the broker to cancel. Only a request: it may still fill."""
+        ...
+
+    async def ask_cancel_all(self) -> Sequence[OrderRecord]:
+        """Ask for every order the broker has or may have; returns those it asked for."""
+        ...
+
+    async def close_switch(self, reason: str, /) -> SwitchState:
+        """Arm the kill switch: no new order leaves."""
+        ...
+
+    async def open_switch(self, reason: str, /) -> SwitchState:
+        """Let approved orders pass again. Needs a reason."""
+        ...

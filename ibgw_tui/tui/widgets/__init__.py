@@ -1,0 +1,1 @@
+"""What the screens are made of. Widgets take view values and post messages; they never call the port."""
