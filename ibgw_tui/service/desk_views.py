@@ -48,7 +48,7 @@ class Views:
         now, store = self._clock(), self._store
         link, lease, audit = store.link(), store.lease(), self._health.facts()
         seq, head = store.audit_head()
-        counts = {status: store.count([status]) for status in Status}
+        counts = store.live_counts()
         return DeskState(
             now=now,
             mode=self._rules.mode,
@@ -65,9 +65,9 @@ class Views:
             audit_head=head,
             audit_ok=audit.available,
             audit_problem=audit.problem,
-            pending=counts[Status.PENDING],
-            working=sum(counts[status] for status in AT_BROKER) - counts[Status.IN_DOUBT],
-            in_doubt=counts[Status.IN_DOUBT],
+            pending=counts.get(Status.PENDING, 0),
+            working=sum(counts.get(status, 0) for status in AT_BROKER - {Status.IN_DOUBT}),
+            in_doubt=counts.get(Status.IN_DOUBT, 0),
             discrepancies=len(store.discrepancies(limit=100)),
             counts=counts,
         )
@@ -222,6 +222,7 @@ def limit_bars(
         distance = EXACT.divide(
             EXACT.multiply(abs(EXACT.subtract(price.amount, base.amount)), Decimal(10_000)), base.amount
         )
+        distance = distance.quantize(Decimal("0.01"), context=EXACT)
     age = market.age_seconds if market and market.age_seconds is not None else zero
     rows: list[tuple[str, Decimal, Decimal, Decimal | None, str]] = [
         ("quantity", zero, order.quantity, policy.max_quantity, "units"),

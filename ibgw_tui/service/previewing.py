@@ -62,6 +62,8 @@ class Previewer:
         what_if = await self._what_if(record, contract)
         position = next((p for p in positions if p.con_id == contract.con_id), None)
         await self._store.run(self._freeze, record.order_ref, contract, facts, position, what_if, lease_token)
+        # The ticket shows the quote that the preview was made with at once, not after the next pulse.
+        await self._store.run(lambda store: store.put_facts(quotes=[quote]))
 
     async def _what_if(self, record: OrderRecord, contract: Contract) -> WhatIf | None:
         shared = {

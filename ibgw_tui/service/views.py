@@ -128,3 +128,4 @@ class DeskState:
     in_doubt: int
     discrepancies: int
     counts: dict[Status, int]
+    """Of open orders and of those at the broker; a status without any is absent."""

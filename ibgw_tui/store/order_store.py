@@ -163,6 +163,14 @@ class OrderStore:
         marks, names = _marks(statuses)
         return int(self._connection.rows(f"SELECT count(*) FROM orders WHERE status IN ({marks})", names)[0][0])
 
+    def live_counts(self) -> dict[Status, int]:
+        """Number of open and sent orders by status; what has ended is not counted, so this stays cheap."""
+        marks, names = _marks(sorted(OPEN | AT_BROKER))
+        rows = self._connection.rows(
+            f"SELECT status, count(*) FROM orders WHERE status IN ({marks}) GROUP BY status", names
+        )
+        return {Status(row[0]): row[1] for row in rows}
+
     def executions(self, order_ref: str) -> list[dict[str, Any]]:
         """Fills that count, oldest first: exec_id, quantity, price (Decimal), at, commission."""
         return facts.executions(self._connection, order_ref)
