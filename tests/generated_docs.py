@@ -17,7 +17,9 @@ def lifecycle_table() -> str:
     for status in Status:
         kind = "" if status in OPEN else " (at the broker)" if status in AT_BROKER else " (ended)"
         for number, (signal, follower) in enumerate(TRANSITIONS[status].items()):
-            rows.append(f"| {f'**{status.value}**{kind}' if number == 0 else ''} | {_said(signal)} | {follower.value} |")
+            rows.append(
+                f"| {f'**{status.value}**{kind}' if number == 0 else ''} | {_said(signal)} | {follower.value} |"
+            )
         if not TRANSITIONS[status]:
             rows.append(f"| **{status.value}**{kind} | nothing | |")
     return "\n".join(rows)

@@ -41,7 +41,6 @@ from ibgw_tui.store import OrderStore
 from ibgw_tui.store.thread import StoreThread
 from tests.makers import SettableClock, a_contract, a_policy, an_intent_data
 
-
 T = TypeVar("T")
 
 
