@@ -97,7 +97,7 @@ def make_venv():
 
 
 def install(installer):
-    run(installer + ["--constraint", os.path.join(ROOT, "constraints.txt"), "--editable", ROOT + "[dev]"])
+    run([*installer, "--constraint", os.path.join(ROOT, "constraints.txt"), "--editable", ROOT + "[dev]"])
 
 
 def run(command):
@@ -150,13 +150,13 @@ def main():
     rest = [word for word in given.arguments if word != "--"]
     setup()
     if given.task == "demo":
-        return subprocess.call([tool("ibgw"), "demo"] + rest)
+        return subprocess.call([tool("ibgw"), "demo", *rest])
     if given.task == "screenshots":
-        return subprocess.call([PYTHON, "-m", "tests.screenshots"] + rest, cwd=ROOT)
+        return subprocess.call([PYTHON, "-m", "tests.screenshots", *rest], cwd=ROOT)
     if given.task == "check":
         return run_steps(checks())
     if given.task == "test":
-        return run_steps(checks() + [("tests", [PYTHON, "-m", "pytest", "-q", "-n", "2"] + rest)])
+        return run_steps([*checks(), ("tests", [PYTHON, "-m", "pytest", "-q", "-n", "2", *rest])])
     return 0
 
 

@@ -22,11 +22,8 @@ def test_generated_parts_are_fresh(page: str, name: str, make: Callable[[], str]
 
 def named_commands() -> list[tuple[str, list[str]]]:
     """Every `ibgw ...` that a page shows."""
-    found = []
-    for page in PAGES:
-        for line in re.findall(r"(?:\.venv/bin/)?\bibgw ([a-z][^`\n]*)", page.read_text(encoding="utf-8")):
-            found.append((page.name, line.split()))
-    return found
+    shown = re.compile(r"(?:\.venv/bin/)?\bibgw ([a-z][^`\n]*)")
+    return [(page.name, line.split()) for page in PAGES for line in shown.findall(page.read_text(encoding="utf-8"))]
 
 
 @pytest.mark.parametrize(("page", "words"), named_commands())

@@ -7,8 +7,6 @@ from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
-from ibgw_tui.store.thread import StoreThread
-
 from ibgw_tui.core.broker import Broker, Position, Quote, WhatIf
 from ibgw_tui.core.context import Market, OrderTerms
 from ibgw_tui.core.errors import BrokerError, InvalidRequest
@@ -23,6 +21,7 @@ from ibgw_tui.core.text import one_line
 from ibgw_tui.service.assessment import Facts, assess, read_checklist
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.store import OrderStore
+from ibgw_tui.store.thread import StoreThread
 
 WHAT_IF_SECONDS = 4.0
 """A what-if that hangs (the real one can, for ever) is treated as not answered."""

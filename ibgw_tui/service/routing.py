@@ -15,8 +15,6 @@ from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ibgw_tui.store.thread import StoreThread
-
 from ibgw_tui.core.broker import Broker, BrokerSnapshot, LinkReport, LinkState
 from ibgw_tui.core.errors import (
     BrokerError,
@@ -34,6 +32,7 @@ from ibgw_tui.service.hearing import hear
 from ibgw_tui.service.previewing import Previewer
 from ibgw_tui.service.submitting import Submitter
 from ibgw_tui.store import OrderStore
+from ibgw_tui.store.thread import StoreThread
 
 LEASE_SECONDS = 5.0
 """A lease without a heartbeat for this long may be taken over."""

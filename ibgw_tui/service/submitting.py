@@ -17,8 +17,6 @@ import asyncio
 from dataclasses import dataclass
 from decimal import Decimal
 
-from ibgw_tui.store.thread import StoreThread
-
 from ibgw_tui.core.broker import Broker
 from ibgw_tui.core.context import Market, OrderTerms
 from ibgw_tui.core.decision import Decision
@@ -32,6 +30,7 @@ from ibgw_tui.core.terms import KillSwitch, Money, amount, canonical
 from ibgw_tui.service.assessment import Facts, Submitting, assess, read_checklist
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.store import Change, OrderStore
+from ibgw_tui.store.thread import StoreThread
 
 MICRO = Decimal("0.000001")
 PLACE_DEADLINE_SECONDS = 10.0
@@ -86,7 +85,7 @@ class Submitter:
                 )
             )
             raise
-        except Exception as error:
+        except Exception as error:  # noqa: BLE001 - whatever it was, the wire may have been reached
             words = error.message if isinstance(error, GatewayError) else f"{type(error).__name__} while sending"
             await self._store.run(self._conclude, record.order_ref, Signal.LOSE, "IN_DOUBT", words, lease_token)
 

@@ -144,7 +144,7 @@ class Connection:
 
 def _identity(path: Path) -> tuple[int, int]:
     with translated():
-        found = os.stat(path)
+        found = path.stat()
     if found.st_nlink != 1:
         raise OrderStoreError(
             f"{path.name} has {found.st_nlink} names (hard links): two processes could write past each other",

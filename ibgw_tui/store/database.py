@@ -64,7 +64,7 @@ class _Waiter:
         now = time.monotonic()
         if tries == 0:
             self._began = now
-        time.sleep(random.uniform(0.0001, 0.0003))
+        time.sleep(random.uniform(0.0001, 0.0003))  # noqa: S311 - only spreads the tries
         return now - self._began < BUSY_SECONDS
 
 

@@ -50,9 +50,8 @@ class Doorbell:
         if not _is_private(self._folder):
             return
         with contextlib.suppress(OSError):
-            for name in os.listdir(self._folder):
-                if name.endswith(".sock"):
-                    self._ring_one(self._folder / name)
+            for path in self._folder.glob("*.sock"):
+                self._ring_one(path)
 
     def _ring_one(self, path: Path) -> None:
         try:

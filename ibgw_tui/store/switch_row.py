@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 from ibgw_tui.core.errors import GatewayError
@@ -29,7 +28,7 @@ def read_switch(connection: Connection) -> SwitchState:
         return SwitchState(KillSwitch.CLOSED, -1, "", f"the kill switch cannot be read: {error}", None, "unreadable")
     sentinel = sentinel_of(connection.path)
     try:
-        os.stat(sentinel)
+        sentinel.stat()
     except FileNotFoundError:
         return stored
     except OSError as error:

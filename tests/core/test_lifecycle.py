@@ -102,4 +102,4 @@ def test_advance_follows_the_tables_and_nothing_else(status: Status, signal: Sig
 
 def test_the_sets_cover_everything_once() -> None:
     assert not OPEN & AT_BROKER and not OPEN & TERMINAL and not AT_BROKER & TERMINAL
-    assert OPEN | AT_BROKER | TERMINAL == set(Status)
+    assert set(Status) == OPEN | AT_BROKER | TERMINAL

@@ -168,5 +168,5 @@ def test_the_tick_ladder() -> None:
         )
     )
     assert ladder.tick_at(Decimal("2.99")) == Decimal("0.01")
-    assert ladder.tick_at(Decimal("3")) == Decimal("0.05")
+    assert ladder.tick_at(Decimal(3)) == Decimal("0.05")
     assert a_contract(price_steps=()).tick_at(Decimal(1)) is None
