@@ -6,7 +6,7 @@ import click
 
 from ibgw_tui.cli import documents, sheets
 from ibgw_tui.cli.commands import Globals, command
-from ibgw_tui.cli.session import as_desk, load_and_say
+from ibgw_tui.cli.session import as_desk, load
 
 
 @command(
@@ -37,8 +37,8 @@ def status(state: Globals) -> None:
     "--enable-live", is_flag=True, help="Allow live orders in this run, if the configuration allows them too."
 )
 def tui(state: Globals, read_only: bool, enable_live: bool) -> int:
-    loaded = load_and_say(state)
-    from ibgw_tui.wiring.operator_side import run_terminal
+    loaded = load(state)
+    from ibgw_tui.tui.run import run_terminal
 
     return run_terminal(loaded, read_only=read_only, enable_live=enable_live)
 
@@ -57,6 +57,6 @@ def tui(state: Globals, read_only: bool, enable_live: bool) -> int:
     "--mode", type=click.Choice(["paper", "live"]), default="paper", show_default=True, help="Of the pretended account."
 )
 def demo(state: Globals, headless: bool, seed: int, mode: str) -> int:
-    from ibgw_tui.wiring.demo import run_demo
+    from ibgw_tui.demo.run import run_demo
 
     return run_demo(headless=headless, as_json=state.as_json, seed=seed, mode=mode, quiet=state.quiet)

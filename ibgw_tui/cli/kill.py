@@ -6,23 +6,16 @@ person at a terminal, because what an agent can run in a pipe, an agent can run.
 
 from __future__ import annotations
 
-import contextlib
 import sys
-import threading
-from typing import Any
 
 import click
 
 from ibgw_tui.cli import documents, sheets
 from ibgw_tui.cli.commands import Globals, Group, command
-from ibgw_tui.cli.session import as_agent, as_desk
-from ibgw_tui.core.errors import ErrorCode, GatewayError, NotPermitted, OrderStoreError
+from ibgw_tui.cli.session import as_agent, as_desk, say_home
+from ibgw_tui.core.errors import NotPermitted
 from ibgw_tui.core.records import SwitchState
-from ibgw_tui.core.terms import KillSwitch
-from ibgw_tui.core.text import one_line
 
-PATIENCE_SECONDS = 1.0
-"""A store that has not answered by then no longer holds up the stop: the file is created beside it."""
 PHRASE = "OPEN"
 
 kill = Group(
@@ -53,60 +46,27 @@ def status(state: Globals) -> None:
 @click.option("--reason", default="", metavar="TEXT", help="Why, for everybody to read.")
 @click.option("--agent", envvar="IBGW_AGENT", default="cli", show_default=True, metavar="NAME", help="Who asks.")
 def close(state: Globals, reason: str, agent: str) -> None:
-    from ibgw_tui.wiring.emergency import close_by_file
+    from ibgw_tui.wiring.emergency import stop
     from ibgw_tui.wiring.paths import home_at_all_costs
 
-    home, failure, by_file = home_at_all_costs(state.config, state.home), "", threading.Event()
-
-    def put_the_file() -> None:
-        close_by_file(home, principal=agent, reason=reason)
-        by_file.set()
-
-    def meanwhile() -> None:
-        with contextlib.suppress(OSError):  # tried again below, and then it is said
-            put_the_file()
-
-    patience = threading.Timer(PATIENCE_SECONDS, meanwhile)
-    patience.daemon = True
-    patience.start()
-    switch: SwitchState | None = None
-    try:
-        with as_agent(state, agent) as side:
-            switch = side.staging.arm_kill_switch(reason)
-    except Exception as error:  # noqa: BLE001 - whatever is wrong with it, stopping does not depend on the store
-        failure = error.message if isinstance(error, GatewayError) else f"unexpected {type(error).__name__}"
-    patience.cancel()
-    patience.join()
-    if switch is None or switch.state is not KillSwitch.CLOSED:
-        try:
-            put_the_file()
-        except OSError as error:
-            raise _not_closed(str(home.sentinel), failure, error) from error
-    _say_closed(state, switch, str(home.sentinel) if by_file.is_set() else None, failure, (agent, reason))
-
-
-def _not_closed(sentinel: str, failure: str, error: OSError) -> OrderStoreError:
-    return OrderStoreError(
-        f"the kill switch could NOT be closed: the order store says {failure!r}, and {sentinel} cannot be created "
-        f"({error.strerror or error})",
-        user_action=f"stop the router process, or create a file {sentinel} by hand",
+    home, console = home_at_all_costs(state.config, state.home), state.console
+    say_home(state, home)
+    stopped = stop(home, principal=agent, reason=reason)
+    file = str(stopped.file) if stopped.file else None
+    console.result(
+        {
+            "kill_switch": documents.switch_state(stopped.switch),
+            "sentinel_file": file,
+            "store_problem": stopped.store_problem or None,
+        },
+        *sheets.switch(stopped.switch, console),
     )
-
-
-def _say_closed(
-    state: Globals, switch: SwitchState | None, sentinel: str | None, failure: str, said: tuple[str, str]
-) -> None:
-    principal, reason = said
-    if switch is None:
-        switch = SwitchState(KillSwitch.CLOSED, 0, principal, one_line(reason, 400), None, "sentinel file")
-    state.console.result(
-        {"kill_switch": documents.switch_state(switch), "sentinel_file": sentinel, "store_problem": failure or None},
-        *sheets.switch(switch, state.console),
-    )
-    if failure:
-        state.console.warn(f"warning: the order store did not take it ({failure})")
-    if sentinel:
-        state.console.warn(f"warning: closed by the file {sentinel}; remove it before opening the switch again")
+    if home.source == "guess":
+        console.warn(f"warning: the configuration cannot be read; closed in {home.folder} (another home: --home DIR)")
+    if stopped.store_problem:
+        console.warn(f"warning: the order store did not take it ({stopped.store_problem})")
+    if file:
+        console.warn(f"warning: closed by the file {file}; remove it before opening the switch again")
 
 
 @command(
@@ -120,7 +80,6 @@ def open_switch(state: Globals, reason: str) -> None:
         raise NotPermitted(
             "the kill switch is opened by a person at a terminal",
             user_action="run `ibgw kill open` in a terminal without pipes, or open it in `ibgw tui`",
-            code=ErrorCode.AUTH_PERMISSION_DENIED,
         )
     with as_desk(state) as side:
         before = side.views.desk().switch
@@ -132,7 +91,7 @@ def open_switch(state: Globals, reason: str) -> None:
 
 def _answer(before: SwitchState, state: Globals) -> str:
     """What the person types after having read the question; what was typed before does not count."""
-    lines: list[Any] = [
+    lines = [
         *sheets.switch(before, state.console),
         f"Type {PHRASE} to let new orders pass to the other gates: ",
     ]

@@ -43,7 +43,7 @@ def _version(context: click.Context, parameter: click.Parameter, value: bool) ->
         context.exit()
 
 
-ibgw = Group(
+cli = Group(
     "ibgw",
     lazy=COMMANDS,
     help="Stage brokerage orders for a person to review; look after the desk.\n\n"
@@ -71,7 +71,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     state = Globals()
     _never_fail_to_encode()
     try:
-        return _as_exit(ibgw.main(args=arguments, prog_name="ibgw", obj=state, standalone_mode=False))
+        return _as_exit(cli.main(args=arguments, prog_name="ibgw", obj=state, standalone_mode=False))
     except BrokenPipeError:
         return _reader_left()
     except SystemExit as leaving:  # click's own answer to a reader that went away
@@ -94,7 +94,7 @@ def _explain(error: BaseException, state: Globals) -> int:
     if not isinstance(error, GatewayError | KeyboardInterrupt | IllegalTransition):
         from ibgw_tui.cli.crash import record_crash
 
-        where = record_crash(error, state.home)
+        where = record_crash(error, state.config, state.home)
         known = f"details are in {where}" if where else "details could not be written"
         error = RuntimeError(f"unexpected error ({type(error).__name__}); {known}")
     elif isinstance(error, KeyboardInterrupt):

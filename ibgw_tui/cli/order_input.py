@@ -76,7 +76,7 @@ def read_order_file(source: str) -> dict[str, Any]:
 def _bad_file(name: str, problem: str) -> InvalidRequest:
     return InvalidRequest(
         f"{one_line(name, 200)} {problem}",
-        user_action='give an object such as {"account": "DU1234567", "symbol": "AAPL", "side": "buy", "quantity": "1"}; '
+        user_action='give an object such as {"account": "DU1234567", "symbol": "AAPL", "side": "buy", ...}; '
         "nothing was recorded",
     )
 

@@ -65,7 +65,7 @@ def _intent_options(function: Any) -> Any:
     examples="""
         ibgw stage --account DU1234567 --symbol AAPL --side buy --quantity 1 --limit-price 100
         ibgw stage --file order.json --key rebalance-7 --json
-        echo '{"account":"DU1234567","symbol":"AAPL","side":"buy","quantity":"1","limit_price":"100"}' | ibgw stage --file -
+        jq '.orders[0]' plan.json | ibgw stage --file - --agent momentum-1
     """,
 )
 @_intent_options

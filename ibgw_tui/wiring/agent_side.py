@@ -9,10 +9,11 @@ from collections.abc import Callable, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import Any, Protocol, Self
 
 from pydantic import TypeAdapter, ValidationError
 
+from ibgw_tui.config import Loaded
 from ibgw_tui.core.audit import ChainVerdict
 from ibgw_tui.core.errors import InvalidRequest
 from ibgw_tui.core.lifecycle import Status
@@ -22,10 +23,7 @@ from ibgw_tui.core.text import one_line
 from ibgw_tui.service.staging import Staging
 from ibgw_tui.store import OrderStore
 from ibgw_tui.wiring.clock import make_order_ref, utc_now
-from ibgw_tui.wiring.paths import resolve_home
-
-if TYPE_CHECKING:
-    from ibgw_tui.config import Loaded
+from ibgw_tui.wiring.paths import Home, resolve_home
 
 _NAME: TypeAdapter[str] = TypeAdapter(PrincipalName)
 
@@ -84,7 +82,12 @@ class AgentSide:
 
 
 def open_agent_side(loaded: Loaded, principal: str) -> AgentSide:
-    """The staging role of `principal`. Raises InvalidRequest (not a name), OrderStoreError."""
+    """The staging role of `principal`. Raises InvalidRequest (not a name), OrderStoreError, SettingsError."""
+    return open_at(resolve_home(loaded), principal, max_pending=loaded.config.desk.max_pending_per_agent)
+
+
+def open_at(home: Home, principal: str, *, max_pending: int = 0) -> AgentSide:
+    """The same for a home that is known already: the emergency stop does not ask the configuration."""
     try:
         _NAME.validate_python(principal)
     except ValidationError as error:
@@ -92,8 +95,5 @@ def open_agent_side(loaded: Loaded, principal: str) -> AgentSide:
         raise InvalidRequest(
             f"{shown} is not a name of an agent", user_action="use letters, digits and . _ @ - (at most 64)"
         ) from error
-    store = OrderStore.open(resolve_home(loaded).database, clock=utc_now, automated=True)
-    staging = Staging(
-        store, principal=principal, make_ref=make_order_ref, max_pending=loaded.config.desk.max_pending_per_agent
-    )
-    return AgentSide(store, staging)
+    store = OrderStore.open(home.database, clock=utc_now, automated=True)
+    return AgentSide(store, Staging(store, principal=principal, make_ref=make_order_ref, max_pending=max_pending))

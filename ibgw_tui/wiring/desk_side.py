@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from types import TracebackType
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
+from ibgw_tui.config import Loaded
 from ibgw_tui.service.desk_views import Views
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.review import Review
@@ -12,9 +13,6 @@ from ibgw_tui.store import OrderStore
 from ibgw_tui.wiring.clock import make_uuid7, utc_now
 from ibgw_tui.wiring.paths import resolve_home
 from ibgw_tui.wiring.rules import desk_rules
-
-if TYPE_CHECKING:
-    from ibgw_tui.config import Loaded
 
 
 class DeskSide:

@@ -9,26 +9,24 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import platformdirs
 
+from ibgw_tui.config import APP, FILE_VARIABLE, Loaded, default_file, load_config
 from ibgw_tui.core.terms import iso
 from ibgw_tui.wiring.clock import utc_now
 
-if TYPE_CHECKING:
-    from ibgw_tui.config import Loaded
-
-APP = "ibgw-tui"
 HOME_VARIABLE = "IBGW_DESK__HOME"
 DATABASE = "desk.sqlite3"
 SENTINEL = "KILL"
 """While a file of this name lies beside the database, the kill switch is closed."""
 DEMO_NOTE = "demo.json"
+_HOME_LINE = re.compile(r"""^\s*home\s*=\s*["']([^"'\n]+)["']""", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +35,7 @@ class Home:
 
     folder: Path
     source: str
-    """'flag', 'environment', 'file', 'demo' or 'default'."""
+    """'flag', 'environment', 'file', 'demo', 'default'; 'guess' where the configuration cannot be read."""
 
     @property
     def database(self) -> Path:
@@ -53,6 +51,11 @@ class RunningDemo:
     pid: int
     home: Path
     started: str
+
+    @property
+    def config(self) -> Path:
+        """The configuration the demo wrote for itself."""
+        return self.home / "config.toml"
 
 
 def default_data_folder() -> Path:
@@ -79,7 +82,7 @@ def write_demo_note(home: Path, folder: Path | None = None) -> Path:
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         json.dump(note, file)
     path = folder / DEMO_NOTE
-    os.replace(made, path)
+    Path(made).replace(path)
     return path
 
 
@@ -105,30 +108,53 @@ def _is_alive(pid: int) -> bool:
     return True
 
 
-def home_without_configuration(flag: Path | None = None, environ: Mapping[str, str] | None = None) -> Path:
-    """The best guess at the home when no configuration can be read: for the error log and the emergency stop."""
-    named = (os.environ if environ is None else environ).get(HOME_VARIABLE)
-    return (flag or (Path(named) if named else default_data_folder())).expanduser()
+def config_file(flag: Path | None, environ: Mapping[str, str] | None = None) -> Path:
+    """The configuration file that is read, whether it exists or not."""
+    named = (os.environ if environ is None else environ).get(FILE_VARIABLE)
+    return (flag or (Path(named) if named else default_file())).expanduser()
 
 
 def load_settings(config: Path | None, home: Path | None) -> Loaded:
-    """The configuration of this invocation: file, environment, flags. Raises SettingsError."""
-    from ibgw_tui.config import load_config
+    """The configuration of this invocation: file, environment, flags. Raises SettingsError.
 
+    Where nothing names a configuration or a home, a running demo's own configuration is read.
+    """
+    if not (config or home or os.environ.get(HOME_VARIABLE) or config_file(None).exists()):
+        demo = running_demo()
+        if demo is not None and demo.config.is_file():
+            config = demo.config
     return load_config(config, os.environ, {"desk.home": str(home)} if home else {})
 
 
 def resolve_home(loaded: Loaded) -> Home:
-    origin = loaded.origins["desk.home"]
-    if origin != "default":
-        return Home(Path(loaded.config.desk.home).expanduser(), origin)
-    demo = running_demo()
-    return Home(demo.home, "demo") if demo else Home(default_data_folder(), "default")
+    """The home that a configuration means, or that of a running demo where nothing was configured."""
+    origin = loaded.origins["desk.home"].split(" ", 1)[0]
+    if origin in ("default", "file"):
+        demo = running_demo()
+        if demo is not None and loaded.file in (None, demo.config):
+            return Home(demo.home, "demo")
+    folder = Path(loaded.config.desk.home).expanduser()
+    # A relative path in a file must not mean another desk in every working directory.
+    beside = loaded.file.parent if origin == "file" and loaded.file is not None else Path()
+    return Home((beside / folder).absolute(), origin)
 
 
 def home_at_all_costs(config: Path | None, home: Path | None) -> Home:
-    """The home for the emergency stop, also when the configuration cannot be read."""
+    """The home for the emergency stop and the error log, also when the configuration is wrong. Never raises."""
     try:
         return resolve_home(load_settings(config, home))
     except Exception:  # noqa: BLE001 - stopping does not depend on a readable configuration
-        return Home(home_without_configuration(home), "guess")
+        return _likely_home(config, home)
+
+
+def _likely_home(config: Path | None, home: Path | None) -> Home:
+    named = home or os.environ.get(HOME_VARIABLE)
+    if named:
+        return Home(Path(named).expanduser().absolute(), "flag" if home else "environment")
+    file = config_file(config)
+    try:
+        written = _HOME_LINE.search(file.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError):
+        written = None
+    folder = file.parent / Path(written[1]).expanduser() if written else default_data_folder()
+    return Home(folder.absolute(), "guess")

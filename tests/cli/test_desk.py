@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 from ibgw_tui.core.lifecycle import Actor
 from ibgw_tui.core.terms import KillSwitch
 from ibgw_tui.store import OrderStore
+from ibgw_tui.wiring.paths import remove_demo_note, write_demo_note
 from tests.cli.conftest import ORDER, Cli
 
 
@@ -41,12 +43,12 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, module: str, name: str, answer: in
         calls.append((arguments, named))
         return answer
 
-    monkeypatch.setitem(sys.modules, module, SimpleNamespace(**{name: record}))  # type: ignore[arg-type]
+    monkeypatch.setitem(sys.modules, module, SimpleNamespace(**{name: record}))
     return calls
 
 
 def test_the_terminal_is_started_as_asked(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = stand_in(monkeypatch, "ibgw_tui.wiring.operator_side", "run_terminal", 0)
+    calls = stand_in(monkeypatch, "ibgw_tui.tui.run", "run_terminal", 0)
     assert cli("tui").code == 0
     assert cli("tui", "--read-only", "--enable-live").code == 0
     assert [named for _, named in calls] == [
@@ -56,6 +58,20 @@ def test_the_terminal_is_started_as_asked(cli: Cli, monkeypatch: pytest.MonkeyPa
 
 
 def test_the_demo_is_started_as_asked(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
-    calls = stand_in(monkeypatch, "ibgw_tui.wiring.demo", "run_demo", 3)
+    calls = stand_in(monkeypatch, "ibgw_tui.demo.run", "run_demo", 3)
     assert cli("demo", "--headless", "--seed", "7", "--mode", "live", "--json", "--quiet").code == 3
     assert calls == [((), {"headless": True, "as_json": True, "seed": 7, "mode": "live", "quiet": True})]
+
+
+def test_a_running_demo_is_used_and_said(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("IBGW_DESK__HOME")
+    demo = tmp_path / "demo"
+    demo.mkdir()
+    write_demo_note(demo)
+    staged = cli("stage", *ORDER, "--json")
+    assert staged.err == f"note: a demo is running; using its store ({demo})\n"
+    assert (demo / "desk.sqlite3").exists()
+    assert cli("list", "--quiet", "--json").err == ""
+    assert len(cli("list", "--json").json["orders"]) == 1
+    remove_demo_note()
+    assert cli("list", "--json").json["orders"] == []

@@ -10,12 +10,20 @@ from pathlib import Path
 
 import pytest
 
-from ibgw_tui.cli import kill
 from ibgw_tui.core.lifecycle import Actor
 from ibgw_tui.core.terms import KillSwitch
-from ibgw_tui.store import OrderStore
-from ibgw_tui.wiring.paths import DATABASE
+from ibgw_tui.store import OrderStore, switch_row
+from ibgw_tui.wiring import emergency
+from ibgw_tui.wiring.paths import DATABASE, SENTINEL
 from tests.cli.conftest import ORDER, Cli
+
+HOLD_THE_LOCK = """
+import sys, apsw
+database = apsw.Connection(sys.argv[1])
+database.execute("BEGIN IMMEDIATE")
+print("held", flush=True)
+sys.stdin.read()
+"""
 
 
 def opened(store: OrderStore) -> None:
@@ -69,14 +77,13 @@ def test_closing_a_locked_store_leaves_the_file_soon(
     cli: Cli, store: OrderStore, home: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The one who holds the lock may never let go."""
-    monkeypatch.setattr(kill, "PATIENCE_SECONDS", 0.1)
+    monkeypatch.setattr(emergency, "PATIENCE_SECONDS", 0.1)
     opened(store)
     holder = subprocess.Popen(
         [
             sys.executable,
             "-c",
-            "import sys, apsw; database = apsw.Connection(sys.argv[1]); database.execute('BEGIN IMMEDIATE'); "
-            "print('held', flush=True); sys.stdin.read()",
+            HOLD_THE_LOCK,
             str(home / DATABASE),
         ],
         stdin=subprocess.PIPE,
@@ -96,12 +103,49 @@ def test_closing_a_locked_store_leaves_the_file_soon(
     assert store.switch().state is KillSwitch.CLOSED
 
 
-def test_closing_with_a_broken_configuration(cli: Cli, home: Path, tmp_path: Path) -> None:
+def test_closing_with_a_broken_configuration_still_finds_the_store(cli: Cli, store: OrderStore, tmp_path: Path) -> None:
+    opened(store)
     broken = tmp_path / "config.toml"
     broken.write_text("[desk\n")
     answer = cli("kill", "close", "--config", str(broken), "--json")
     assert answer.code == 0
-    assert (home / "KILL").exists()
+    assert store.switch().state is KillSwitch.CLOSED
+
+
+def test_a_home_in_a_broken_file_is_read_from_its_line(
+    cli: Cli, store: OrderStore, home: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The one wrong line must not make somebody stop another desk."""
+    monkeypatch.delenv("IBGW_DESK__HOME")
+    opened(store)
+    broken = tmp_path / "config.toml"
+    broken.write_text(f'[desk]\nhome = "{home}"\n[policies.example]\nmax_notional = \n')
+    answer = cli("kill", "close", "--config", str(broken))
+    assert answer.code == 0
+    assert f"closed in {home}" in answer.err
+    assert store.switch().state is KillSwitch.CLOSED
+
+
+def test_a_name_that_is_none_still_stops(cli: Cli, store: OrderStore) -> None:
+    opened(store)
+    assert cli("kill", "close", "--agent", "a b").code == 0
+    assert store.switch().state is KillSwitch.CLOSED
+
+
+def test_an_interrupt_while_waiting_for_a_stop_stops(
+    cli: Cli, store: OrderStore, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def hang(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    opened(store)
+    monkeypatch.setattr("ibgw_tui.service.staging.Staging.arm_kill_switch", hang)
+    assert cli("kill", "close").code == 0
+    assert store.switch().source == "sentinel file"
+
+
+def test_the_store_looks_for_the_file_we_write() -> None:
+    assert switch_row.SENTINEL == SENTINEL
 
 
 def test_closing_where_nothing_can_be_written_says_so(cli: Cli, tmp_path: Path) -> None:

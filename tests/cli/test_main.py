@@ -15,11 +15,11 @@ import pytest
 from ibgw_tui.cli import main as door
 from ibgw_tui.cli.commands import Group
 from ibgw_tui.cli.exits import published
-from ibgw_tui.cli.main import ibgw
+from ibgw_tui.cli.main import cli as root
 from tests.cli.conftest import ORDER, Cli
 
 
-def commands(group: Group = ibgw, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
+def commands(group: Group = root, path: tuple[str, ...] = ()) -> Iterator[tuple[str, ...]]:
     yield path
     for name in group.list_commands(click.Context(group)):
         command = group.get_command(click.Context(group), name)

@@ -83,9 +83,9 @@ def test_every_field_of_an_order_has_a_flag(cli: Cli) -> None:
     answer = cli(
         "stage", "--account", "DU1234567", "--symbol", "SPY", "--side", "sell", "--quantity", "2",
         "--order-type", "trailing_stop_limit", "--trailing-percent", "1.5", "--limit-offset", "0.1",
-        "--stop-price", "400", "--time-in-force", "gtd", "--good-till", "2026-12-01T15:00:00Z", "--asset-class", "option", "--currency", "USD",
-        "--expiry", "20261218", "--strike", "410", "--right", "put", "--con-id", "42", "--outside-hours",
-        "--rationale", "hedge", "--json",
+        "--stop-price", "400", "--time-in-force", "gtd", "--good-till", "2026-12-01T15:00:00Z",
+        "--asset-class", "option", "--currency", "USD", "--expiry", "20261218", "--strike", "410", "--right", "put",
+        "--con-id", "42", "--outside-hours", "--rationale", "hedge", "--json",
     )  # fmt: skip
     assert answer.code == 0, answer.out
     intent = cli("show", answer.json["order"]["order_ref"], "--json").json["order"]["intent"]
