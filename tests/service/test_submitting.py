@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from ibgw_tui.core.broker import BrokerSnapshot, BrokerState, CancelRefused
+from ibgw_tui.core.broker import BrokerSnapshot, BrokerState, CancelRefused, Report
 from ibgw_tui.core.errors import Conflict, NotConnected, OutcomeUnknown
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.orders import ApprovalStatus
@@ -73,7 +73,7 @@ async def test_a_switch_closed_in_the_last_moment_stops_it(tmp_path: Path) -> No
             (desk.path.parent / "KILL").touch()
             return admission
 
-        desk.submitter._admit = admit_and_close  # type: ignore[method-assign, assignment]
+        desk.submitter._admit = admit_and_close  # type: ignore[method-assign]
         stopped = await desk.submit(record.order_ref)
         assert (stopped.status, stopped.reason_code) == (Status.NOT_PLACED, "NOT_SENT")
         assert desk.broker.placed == []
@@ -158,7 +158,7 @@ async def test_limits_hold_when_two_approved_orders_race_for_the_last_place(tmp_
 # ---- hearing
 
 
-async def heard(desk: BenchDesk, *reports: object) -> None:
+async def heard(desk: BenchDesk, *reports: Report) -> None:
     for report in reports:
         await desk.thread.run(hear, report, desk.lease_token)
 
@@ -168,10 +168,10 @@ async def test_from_sent_to_filled(tmp_path: Path) -> None:
         order = await desk.sent(quantity="10")
         await heard(desk, working(order, desk.clock), fill(order, desk.clock, "4"))
         record = await desk.read(order.order_ref)
-        assert (record.status, record.filled, record.perm_id) == (Status.PARTIALLY_FILLED, 4, 77)
+        assert record.status is Status.PARTIALLY_FILLED and record.filled == 4 and record.perm_id == 77
         await heard(desk, fill(order, desk.clock, "6", "e2", price="100.5"))
         record = await desk.read(order.order_ref)
-        assert (record.status, record.filled) == (Status.FILLED, 10)
+        assert record.status is Status.FILLED and record.filled == 10
         assert record.average_price is not None and str(record.average_price) == "100.1"
 
 

@@ -31,10 +31,10 @@ async def test_a_ticket_has_everything_as_numbers(tmp_path: Path) -> None:
         record = await desk.pending(quantity="3")
         ticket = await desk.do(lambda: desk.views.ticket(record.order_ref))
         assert ticket.sentence == "BUY 3 AAPL at limit 100 USD, day, in DU1234567"
-        assert ticket.position is not None and (ticket.position.quantity, ticket.position_after) == (0, 3)
+        assert ticket.position is not None and ticket.position.quantity == 0 and ticket.position_after == 3
         bars = {bar.name: bar for bar in ticket.bars}
-        assert (bars["orders in session"].used, bars["orders in session"].this_order) == (1, 1)
-        assert (bars["session notional"].used, bars["session notional"].this_order) == (200, 300)
+        assert bars["orders in session"].used == 1 and bars["orders in session"].this_order == 1
+        assert bars["session notional"].used == 200 and bars["session notional"].this_order == 300
         assert bars["session notional"].limit == 5000
         assert bars["quantity"].limit == 10 and bars["price collar"].unit == "bps"
         assert len(ticket.gates) == 10 and len(ticket.limits) == 12
