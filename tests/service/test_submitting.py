@@ -73,7 +73,7 @@ async def test_a_switch_closed_in_the_last_moment_stops_it(tmp_path: Path) -> No
             (desk.path.parent / "KILL").touch()
             return admission
 
-        desk.submitter._admit = admit_and_close  # type: ignore[method-assign]
+        desk.submitter._admit = admit_and_close  # type: ignore[method-assign, assignment]
         stopped = await desk.submit(record.order_ref)
         assert (stopped.status, stopped.reason_code) == (Status.NOT_PLACED, "NOT_SENT")
         assert desk.broker.placed == []
@@ -116,7 +116,7 @@ async def test_being_torn_down_while_sending_is_doubt(tmp_path: Path) -> None:
             entered.set()
             await asyncio.Event().wait()
 
-        desk.broker.place = hang  # type: ignore[method-assign, assignment]
+        desk.broker.place = hang  # type: ignore[method-assign]
         task = asyncio.create_task(desk.submitter.submit(record, desk.lease_token))
         await entered.wait()
         task.cancel()
