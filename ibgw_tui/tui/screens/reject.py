@@ -1,0 +1,101 @@
+"""Saying no: a reason code from a list, and words. The agent reads both.
+
+The field for the words has the focus from the beginning, so that a reason can simply be typed; up and
+down (or a digit while the field is empty) choose the code. Enter rejects, and only when there is
+something to tell: a code or words.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from textual import events
+from textual.app import ComposeResult
+from textual.containers import Vertical
+from textual.content import Content
+from textual.widgets import Input, Static
+
+from ibgw_tui.core.text import one_line
+from ibgw_tui.service.views import Ticket
+from ibgw_tui.tui.screens.typing import TextScreen
+from ibgw_tui.tui.sheet import MUTED, STRONG, safe_part
+
+REASONS: tuple[tuple[str, str], ...] = (
+    ("OPERATOR_REJECTED", "no, for the reason in words"),
+    ("SIZE_TOO_LARGE", "the quantity or value is too large"),
+    ("PRICE_NOT_ACCEPTABLE", "the price is not acceptable"),
+    ("WRONG_INSTRUMENT", "the wrong symbol or contract"),
+    ("BAD_TIMING", "not now"),
+    ("RISK_NOT_WANTED", "a risk that is not wanted"),
+    ("DUPLICATE", "the same order exists already"),
+    ("RATIONALE_NOT_CONVINCING", "the reason given does not convince"),
+)
+MAX_REASON = 400
+
+
+@dataclass(frozen=True, slots=True)
+class RejectAnswer:
+    """A no. `reason` is never empty."""
+
+    reason_code: str
+    reason: str
+
+
+class ReasonInput(Input):
+    """While it is empty, a digit chooses a reason instead of beginning one."""
+
+    async def _on_key(self, event: events.Key) -> None:
+        digits = "123456789"[: len(REASONS)]
+        if not self.value and event.character and event.character in digits and isinstance(self.screen, RejectScreen):
+            event.stop()
+            event.prevent_default()
+            self.screen.choose(digits.index(event.character))
+
+
+class RejectScreen(TextScreen[RejectAnswer]):
+    """Returns a RejectAnswer, or None when it was closed."""
+
+    def __init__(self, ticket: Ticket) -> None:
+        super().__init__()
+        self.ticket = ticket
+        self.chosen: int | None = None
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="frame"):
+            yield Static(safe_part(self.ticket.sentence, STRONG))
+            yield Static(
+                safe_part(f"staged by {self.ticket.record.staged_by}, who reads what you choose and write", MUTED)
+            )
+            yield Static(self._list(), id="codes", classes="-gap")
+            yield Static(safe_part("in words", MUTED), classes="-gap")
+            yield ReasonInput(id="reason", max_length=MAX_REASON)
+            yield Static("", id="said", classes="-gap")
+            yield Static(safe_part("enter reject   1-8 or up/down choose   esc close: nothing is rejected", MUTED))
+
+    def begin(self) -> None:
+        self.query_one("#frame").border_title = safe_part(f"Reject {self.ticket.record.order_ref}")
+        self.query_one("#reason", Input).focus()
+
+    def _list(self) -> Content:
+        rows = []
+        for at, (code, words) in enumerate(REASONS):
+            mark, style = ("▶", "bold $primary") if at == self.chosen else (" ", "")
+            rows.append(Content.assemble((f"{mark} {at + 1} {code:<26}", style), (words, style or MUTED)))
+        return Content("\n").join(rows)
+
+    def choose(self, at: int) -> None:
+        """Put the mark on a reason."""
+        self.chosen = at % len(REASONS)
+        self.query_one("#codes", Static).update(self._list(), layout=False)
+
+    def arrow(self, step: int) -> None:
+        start = -1 if step > 0 else 0
+        self.choose((start if self.chosen is None else self.chosen) + step)
+
+    def submit(self) -> None:
+        words = one_line(self.query_one("#reason", Input).value, MAX_REASON)
+        if not words and self.chosen is None:
+            self.say("choose a reason or write one; nothing was rejected")
+            return
+        code, meaning = REASONS[self.chosen if self.chosen is not None else 0]
+        self.dismiss(RejectAnswer(code, words or meaning))

@@ -1,0 +1,568 @@
+"""The page an operator approves: lines of text made from one frozen ticket. Pure, no widget.
+
+Every fact comes from the ticket that is approved, so what is read and what is hashed cannot differ.
+Facts are never cut: what does not fit in its column takes another line, and a page that does not fit
+in the window says so instead of being shown in part. The agent's own words come last, each line
+behind a mark, so that they can never look like one of ours; only they may scroll.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from decimal import Decimal
+
+from textual.content import Content
+
+from ibgw_tui.core.decision import Finding
+from ibgw_tui.core.orders import Contract, OrderIntent, Preview
+from ibgw_tui.core.terms import AssetClass, CheckStatus, Mode, Money, OrderType, Side, TimeInForce
+from ibgw_tui.core.text import one_line, sanitise
+from ibgw_tui.service.views import Ticket
+
+WIDE = 104
+"""From this width on, facts and checks stand side by side."""
+AGENT_ROWS = 2
+"""Least rows of the agent's frame: its title and one line."""
+
+MUTED, FAINT, STRONG = "$quiet", "$faint", "bold"
+GOOD, CAUTION, BAD, UNSURE = "$pass", "bold $warn", "bold $refuse", "bold $unknown"
+BUY_STYLE, SELL_STYLE = "bold $buy", "bold $sell"
+AGENT_STYLE, AGENT_FRAME = "italic $agent", "$agent-frame"
+LIVE_STYLE, PAPER_STYLE = "bold $badge-text on $badge-live", "bold $badge-text on $badge-paper"
+
+GLYPHS = {
+    CheckStatus.PASS: "✓",
+    CheckStatus.WARN: "!",
+    CheckStatus.REFUSE: "✗",
+    CheckStatus.UNKNOWN: "?",
+    CheckStatus.OFF: "·",
+}
+_STYLES = {
+    CheckStatus.PASS: GOOD,
+    CheckStatus.WARN: CAUTION,
+    CheckStatus.REFUSE: BAD,
+    CheckStatus.UNKNOWN: UNSURE,
+    CheckStatus.OFF: MUTED,
+}
+_WORST_FIRST = (CheckStatus.REFUSE, CheckStatus.UNKNOWN, CheckStatus.WARN, CheckStatus.PASS, CheckStatus.OFF)
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """A page of exactly as many lines as it needs, or the sentence why it cannot be shown."""
+
+    lines: tuple[Content, ...]
+    problem: str = ""
+    agent_above: int = 0
+    agent_below: int = 0
+    """Lines of the agent's text that are scrolled out of its frame."""
+
+
+def make_sheet(ticket: Ticket, width: int, height: int, *, backend: str = "", scroll: int = 0) -> Sheet:
+    """The page for a window of `width` x `height` cells. `scroll` moves the agent's text only."""
+    preview = ticket.record.preview
+    if preview is None:
+        return Sheet((safe_part("it has no preview yet", BAD),), problem="it has no preview yet")
+    inner = width - 2
+    body = _roomiest(ticket, preview, inner, height - 1 - AGENT_ROWS)
+    needed = len(body) + 1 + AGENT_ROWS
+    if needed > height:
+        problem = f"the window is too small to show the whole order: it needs {needed - height} more lines"
+        return Sheet((_bar(ticket, preview, width, backend), *(_inset(line) for line in body)), problem=problem)
+    room = height - 1 - len(body)
+    agent, above, below = _agent(preview, inner, room, scroll)
+    lines = (_bar(ticket, preview, width, backend), *(_inset(line) for line in (*body, *agent)))
+    return Sheet(lines, agent_above=above, agent_below=below)
+
+
+def _inset(line: Content) -> Content:
+    return Content.assemble(" ", line)
+
+
+def _roomiest(ticket: Ticket, preview: Preview, width: int, height: int) -> list[Content]:
+    """The first arrangement that fits, the calmest first; else the tightest one."""
+    arrangements = [_stacked_full, _stacked_tight, _stacked_tightest]
+    if width >= WIDE - 2:
+        arrangements.insert(0, _side_by_side)
+    body: list[Content] = []
+    for arrange in arrangements:
+        body = arrange(ticket, preview, width)
+        if len(body) <= height:
+            return body
+    return body
+
+
+def _side_by_side(ticket: Ticket, preview: Preview, width: int) -> list[Content]:
+    left_width = width * 46 // 100
+    right_width = width - left_width - 3
+    left = _grid([[fact] for fact in (*_facts(ticket, preview), *_fine_print(ticket, preview))], left_width)
+    right = [_tally(ticket), *_checks_in_full(ticket, right_width)]
+    rows = max(len(left), len(right))
+    blank = Content("")
+    left += [blank] * (rows - len(left))
+    right += [blank] * (rows - len(right))
+    joined = [
+        Content.assemble(_pad(one, left_width), (" │ ", FAINT), two) for one, two in zip(left, right, strict=True)
+    ]
+    return [blank, *_sentence(ticket, width), blank, *joined, blank]
+
+
+def _stacked_full(ticket: Ticket, preview: Preview, width: int) -> list[Content]:
+    blank = Content("")
+    facts = _grid(_pairs([*_facts(ticket, preview), *_fine_print(ticket, preview)]), width)
+    return [
+        *_sentence(ticket, width),
+        blank,
+        *facts,
+        blank,
+        _tally(ticket),
+        *_checks_in_full(ticket, width),
+        blank,
+    ]
+
+
+def _stacked_tight(ticket: Ticket, preview: Preview, width: int) -> list[Content]:
+    return [*_facts_tight(ticket, preview, width), *_checks_tight(ticket, width, _columns)]
+
+
+def _stacked_tightest(ticket: Ticket, preview: Preview, width: int) -> list[Content]:
+    """Limits one after the other instead of in columns: room for findings that need words."""
+    return [*_facts_tight(ticket, preview, width), *_checks_tight(ticket, width, _flow)]
+
+
+def _facts_tight(ticket: Ticket, preview: Preview, width: int) -> list[Content]:
+    facts = _grid(_pairs(_facts(ticket, preview)), width)
+    fine = [
+        Content.assemble(Content.styled(f"{fact.label} ", MUTED), fact.value) for fact in _fine_print(ticket, preview)
+    ]
+    return [*_sentence(ticket, width), *facts, *_flow(fine, width)]
+
+
+# ---- the head
+
+
+def _bar(ticket: Ticket, preview: Preview, width: int, backend: str) -> Content:
+    """Where this happens, in words, on a colour that is different for real money."""
+    live = preview.mode is Mode.LIVE
+    mode = "LIVE - REAL MONEY" if live else "PAPER"
+    words = [mode, *([backend.upper()] if backend else []), preview.intent.account]
+    left, right = one_line(" · ".join(words)), f"code {code_of(ticket)}"
+    style = LIVE_STYLE if live else PAPER_STYLE
+    gap = max(2, width - len(left) - len(right) - 2)
+    return Content.styled(f" {left}{' ' * gap}{right} ", style)
+
+
+def _sentence(ticket: Ticket, width: int) -> list[Content]:
+    return safe_part(ticket.sentence, STRONG).wrap(width)
+
+
+def code_of(ticket: Ticket) -> str:
+    """Four characters that stand for what is displayed; typed to approve where that is asked."""
+    return digest_shown(ticket)[:4]
+
+
+def digest_shown(ticket: Ticket) -> str:
+    if ticket.shown is not None:
+        return ticket.shown.preview_digest
+    preview = ticket.record.preview
+    return preview.digest if preview else ""
+
+
+# ---- the facts
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    label: str
+    value: Content
+
+
+def _facts(ticket: Ticket, preview: Preview) -> list[Fact]:
+    """What the operator decides about, each in its fixed place."""
+    intent, estimate = preview.intent, preview.estimate
+    rows: list[tuple[str, str, str]] = [
+        ("account", f"{intent.account} {preview.mode.value.upper()}", STRONG),
+        ("symbol", f"{_name(intent)}, conId {preview.contract.con_id}", STRONG),
+        ("side", "", ""),
+        ("quantity", f"{grouped(intent.quantity)} {_units(preview)}", STRONG),
+        ("price", price_words(intent, preview.contract.currency), STRONG),
+        ("notional", money(estimate.notional) if estimate.notional else "not known", STRONG),
+        ("position", _position(ticket, preview), STRONG),
+        ("market", _market(ticket), ""),
+        ("valid", _validity(intent), CAUTION if intent.outside_hours else ""),
+        ("expires", _clock(preview.expires_at), ""),
+    ]
+    facts = [Fact(label, safe_part(value, style)) for label, value, style in rows]
+    facts[2] = Fact("side", _side(intent.side))
+    return [*_warning(preview), *facts]
+
+
+def _warning(preview: Preview) -> list[Fact]:
+    text = preview.estimate.warning
+    return [Fact("broker", safe_part(f"! {text}", CAUTION))] if text else []
+
+
+def _fine_print(ticket: Ticket, preview: Preview) -> list[Fact]:
+    """The rest of what the digest covers."""
+    contract = preview.contract
+    rows = [
+        ("cost", _cost(preview)),
+        ("contract", _contract(contract)),
+        ("staged", f"{_clock(ticket.record.staged_at)} by {preview.staged_by}, revision {preview.revision}"),
+        ("previewed", f"{_clock(preview.created_at)}, {preview.preview_id[-8:]}"),
+        ("order", preview.order_ref),
+        ("policy", f"{preview.policy_id or 'none'} {preview.policy_digest[:8]}"),
+        ("digest", digest_shown(ticket)[:16]),
+    ]
+    return [Fact(label, safe_part(value)) for label, value in rows]
+
+
+def _name(intent: OrderIntent) -> str:
+    parts = (
+        intent.symbol,
+        intent.expiry,
+        grouped(intent.strike) if intent.strike is not None else None,
+        intent.right.value.upper() if intent.right else None,
+    )
+    return " ".join(part for part in parts if part)
+
+
+def _side(side: Side) -> Content:
+    """BUY stands left, SELL stands right: word, glyph and place differ as well as the colour."""
+    return Content.styled("▲ BUY", BUY_STYLE) if side is Side.BUY else Content.styled("         SELL ▼", SELL_STYLE)
+
+
+def _units(preview: Preview) -> str:
+    contract = preview.contract
+    if contract.asset_class is AssetClass.FX:
+        return contract.symbol.split(".")[0]
+    if contract.asset_class in (AssetClass.OPTION, AssetClass.FUTURE):
+        return f"contracts x {grouped(contract.multiplier)}"
+    return "share" if preview.intent.quantity == 1 else "shares"
+
+
+def price_words(intent: OrderIntent, currency: str) -> str:
+    """The order type and its prices, as words."""
+    limit, stop = grouped(intent.limit_price), grouped(intent.stop_price)
+    trail = (
+        f"{grouped(intent.trailing_percent)} %"
+        if intent.trailing_percent is not None
+        else f"{grouped(intent.trailing_amount)} {currency}"
+    )
+    start = f", first stop {stop}" if intent.stop_price is not None else ""
+    return {
+        OrderType.MARKET: "MARKET, no limit",
+        OrderType.LIMIT: f"limit {limit} {currency}",
+        OrderType.STOP: f"stop {stop} {currency}, then MARKET",
+        OrderType.STOP_LIMIT: f"stop {stop}, then limit {limit} {currency}",
+        OrderType.TRAILING_STOP: f"trailing by {trail}{start}, then MARKET",
+        OrderType.TRAILING_STOP_LIMIT: (
+            f"trailing by {trail}{start}, then limit {grouped(intent.limit_offset)} {currency} away"
+        ),
+    }[intent.order_type]
+
+
+def _position(ticket: Ticket, preview: Preview) -> str:
+    before = ticket.position.quantity if ticket.position else preview.estimate.position_before
+    after = ticket.position_after if ticket.position_after is not None else preview.estimate.position_after
+    if before is None or after is None:
+        return "not known"
+    crosses = " (SHORT)" if after < 0 else ""
+    return f"{grouped(before)} -> {grouped(after)}{crosses}"
+
+
+def _market(ticket: Ticket) -> str:
+    quote = ticket.quote
+    if quote is None:
+        return "no quote"
+    age = f", {grouped(_rounded(ticket.quote_age_seconds))} s old" if ticket.quote_age_seconds is not None else ""
+    return f"{grouped(quote.bid)} / {grouped(quote.ask)} {quote.status.value}{age}"
+
+
+def _validity(intent: OrderIntent) -> str:
+    force = intent.time_in_force
+    words = {
+        TimeInForce.DAY: "day",
+        TimeInForce.GTC: "GTC, until cancelled",
+        TimeInForce.IOC: "IOC, now or never",
+        TimeInForce.GTD: f"until {_moment(intent.good_till)}",
+    }[force]
+    return f"{words}, {'ALSO OUTSIDE regular hours' if intent.outside_hours else 'regular hours'}"
+
+
+def _cost(preview: Preview) -> str:
+    estimate = preview.estimate
+    parts = []
+    if estimate.commission_max is not None:
+        parts.append(f"commission <= {money(estimate.commission_max)}")
+    if estimate.initial_margin_change is not None:
+        parts.append(f"margin {signed(estimate.initial_margin_change)}")
+    if estimate.worst_case_price is not None and preview.intent.limit_price is None:
+        parts.append(f"worst case {grouped(estimate.worst_case_price)}")
+    return ", ".join(parts) or "the broker did not say"
+
+
+def _contract(contract: Contract) -> str:
+    exchange = contract.exchange + (f"/{contract.primary_exchange}" if contract.primary_exchange else "")
+    ticks = {step.increment for step in contract.price_steps}
+    parts = [
+        contract.asset_class.value,
+        exchange,
+        f"tick {'/'.join(grouped(tick) for tick in sorted(ticks))}" if ticks else "tick not known",
+        f"lot {grouped(contract.size_increment)}" if contract.size_increment is not None else "",
+        contract.local_symbol if contract.local_symbol != contract.symbol else "",
+        contract.description,
+    ]
+    return ", ".join(part for part in parts if part)
+
+
+def _pairs(facts: Sequence[Fact]) -> list[list[Fact]]:
+    """Two facts a row; a warning of the broker keeps a row of its own."""
+    rest = list(facts)
+    rows = []
+    if rest and rest[0].label == "broker":
+        rows.append([rest.pop(0)])
+    rows += [rest[at : at + 2] for at in range(0, len(rest), 2)]
+    return rows
+
+
+_LABEL = 9
+
+
+def _grid(rows: Iterable[Sequence[Fact]], width: int) -> list[Content]:
+    """Facts in columns. A value that is too long takes more lines; nothing is cut."""
+    lines: list[Content] = []
+    for row in rows:
+        column = (width - 2 * (len(row) - 1)) // len(row)
+        cells = [fact.value.wrap(max(8, column - _LABEL - 1)) for fact in row]
+        for at in range(max(len(cell) for cell in cells)):
+            parts: list[Content | str] = []
+            for fact, cell in zip(row, cells, strict=True):
+                label = Content.styled((fact.label if at == 0 else "").rjust(_LABEL), MUTED)
+                value = cell[at] if at < len(cell) else Content("")
+                joined = Content.assemble(label, " ", value)
+                parts.append(joined if fact is row[-1] else Content.assemble(_pad(joined, column), "  "))
+            lines.append(Content.assemble(*parts))
+    return lines
+
+
+# ---- the checks
+
+
+def worst_first(findings: Iterable[Finding]) -> list[Finding]:
+    return sorted(findings, key=lambda finding: _WORST_FIRST.index(finding.status))
+
+
+def _tally(ticket: Ticket) -> Content:
+    findings = (*ticket.gates, *ticket.limits)
+    parts: list[Content | str] = [(Content.styled(f"{len(ticket.gates)} gates, {len(ticket.limits)} limits", MUTED))]
+    words = {
+        CheckStatus.REFUSE: "refuse",
+        CheckStatus.UNKNOWN: "not known",
+        CheckStatus.WARN: "to mind",
+        CheckStatus.PASS: "pass",
+        CheckStatus.OFF: "not armed",
+    }
+    for status in _WORST_FIRST:
+        count = sum(finding.status is status for finding in findings)
+        if count:
+            parts += ["  ", Content.styled(f"{GLYPHS[status]} {count} {words[status]}", _STYLES[status])]
+    return Content.assemble(*parts)
+
+
+def _checks_in_full(ticket: Ticket, width: int) -> list[Content]:
+    """A line for each check, with what was measured; more lines where it needs the eye."""
+    lines: list[Content] = []
+    for finding in worst_first((*ticket.gates, *ticket.limits)):
+        head = f"{GLYPHS[finding.status]} {_check_name(finding)}".ljust(_NAME) + " "
+        text = _measured(finding) if finding.status is CheckStatus.PASS else _said(finding)
+        style = _STYLES[finding.status]
+        wrapped = safe_part(text, "" if finding.status is CheckStatus.PASS else style).wrap(max(12, width - _NAME - 1))
+        for at, line in enumerate(wrapped):
+            lines.append(Content.assemble(Content.styled(head if at == 0 else " " * len(head), style), line))
+    return lines
+
+
+_NAME = 20
+
+
+def _checks_tight(
+    ticket: Ticket, width: int, arrange: Callable[[Sequence[Content], int], list[Content]]
+) -> list[Content]:
+    """What needs the eye in full, the rest in as little room as it can be read in."""
+    findings = worst_first((*ticket.gates, *ticket.limits))
+    loud = [f for f in findings if f.status not in (CheckStatus.PASS, CheckStatus.OFF)]
+    lines: list[Content] = []
+    for finding in loud:
+        text = f"{GLYPHS[finding.status]} {finding.status.value} {_check_name(finding)}: {_said(finding)}"
+        lines += safe_part(text, _STYLES[finding.status]).wrap(width)
+    quiet_limits = [f for f in worst_first(ticket.limits) if f not in loud]
+    cells = [
+        _cell(finding, f"{_check_name(finding)} {_measured(finding, tight=True)}".strip()) for finding in quiet_limits
+    ]
+    quiet_gates = [f for f in worst_first(ticket.gates) if f not in loud]
+    flow = [_cell(finding, _SHORT_NAMES.get(finding.check, _check_name(finding))) for finding in quiet_gates]
+    return [*lines, *arrange(cells, width), *_flow(flow, width)]
+
+
+def _cell(finding: Finding, text: str) -> Content:
+    quiet = MUTED if finding.status is CheckStatus.OFF else ""
+    return Content.assemble(
+        Content.styled(GLYPHS[finding.status], _STYLES[finding.status]), " ", safe_part(text, quiet)
+    )
+
+
+def _columns(cells: Sequence[Content], width: int) -> list[Content]:
+    """Cells in two columns; one that is too long for its column gets a line of its own."""
+    column = (width - 2) // 2
+    short = [cell for cell in cells if cell.cell_length <= column]
+    lines: list[Content] = []
+    half = (len(short) + 1) // 2
+    for at in range(half):
+        right = short[half + at] if half + at < len(short) else Content("")
+        lines.append(Content.assemble(_pad(short[at], column), "  ", right))
+    for cell in cells:
+        if cell.cell_length > column:
+            lines += cell.wrap(width)
+    return lines
+
+
+def _flow(cells: Sequence[Content], width: int) -> list[Content]:
+    """Cells one after the other, broken between cells only."""
+    lines: list[Content] = []
+    parts: list[Content | str] = []
+    used = 0
+    for cell in (piece for whole in cells for piece in whole.wrap(width)):
+        if parts and used + 2 + cell.cell_length > width:
+            lines.append(Content.assemble(*parts))
+            parts, used = [], 0
+        if parts:
+            parts.append("  ")
+            used += 2
+        parts.append(cell)
+        used += cell.cell_length
+    return [*lines, Content.assemble(*parts)] if parts else lines
+
+
+_NAMES = {
+    "feature_enabled": "feature enabled",
+    "account_allowed": "account allowed",
+    "scope_granted": "scope granted",
+    "preview_unexpired": "preview valid",
+    "approval_record": "approval",
+    "idempotency_key": "idempotency key",
+    "risk_policy": "limit policy",
+    "kill_switch": "kill switch open",
+    "audit_available": "audit log",
+    "paper_to_live": "live checklist",
+}
+
+
+_SHORT_NAMES = {
+    "feature_enabled": "feature",
+    "account_allowed": "account",
+    "scope_granted": "scope",
+    "preview_unexpired": "preview",
+    "idempotency_key": "key",
+    "risk_policy": "limits",
+    "kill_switch": "switch open",
+    "audit_available": "audit",
+    "paper_to_live": "checklist",
+}
+
+
+def _check_name(finding: Finding) -> str:
+    return _NAMES.get(finding.check, one_line(finding.check.replace("_", " "), 40))
+
+
+def _is_number(text: str | None) -> bool:
+    try:
+        return text is not None and Decimal(text).is_finite()
+    except ArithmeticError:
+        return False
+
+
+def _measured(finding: Finding, *, tight: bool = False) -> str:
+    """What was measured against what, as short as it stays true."""
+    if finding.status is CheckStatus.OFF:
+        return "off" if tight else finding.message
+    if _is_number(finding.observed) and _is_number(finding.limit):
+        unit = f" {finding.unit}" if finding.unit and (not tight or len(finding.unit) <= _SHORT_UNIT) else ""
+        numbers = f"{_group(finding.observed)} of {_group(finding.limit)}{unit}"
+        if tight or finding.headroom is None:
+            return numbers
+        return f"{numbers}, {_group(finding.headroom)} left"
+    if not tight:
+        return finding.message
+    return "" if finding.observed is None or finding.observed in finding.check else finding.observed
+
+
+_SHORT_UNIT = 5
+
+
+def _said(finding: Finding) -> str:
+    action = f" - {finding.user_action}" if finding.user_action else ""
+    return f"{finding.message}{action}"
+
+
+def _group(text: str | None) -> str:
+    return grouped(Decimal(text)) if text is not None and _is_number(text) else str(text)
+
+
+# ---- the agent's words
+
+
+def _agent(preview: Preview, width: int, room: int, scroll: int) -> tuple[list[Content], int, int]:
+    """The agent's frame in `room` rows: a title, then its lines behind a mark."""
+    text = sanitise(preview.intent.rationale).strip()
+    words = Content(text).wrap(width - 2) if text else [Content.styled("(it gave no reason)", MUTED)]
+    rows = max(1, min(room - 1, len(words)))
+    start = max(0, min(scroll, len(words) - rows))
+    above, below = start, len(words) - rows - start
+    more = f" {above + below} more lines: up/down " if above + below else ""
+    title = " agent says (untrusted text) "
+    rule = "┄" * max(0, width - len(title) - len(more) - 2)
+    head = Content.styled(f"┄┄{title}{rule}{more}", AGENT_FRAME)
+    mark = Content.styled("┆ ", AGENT_FRAME)
+    lines = [head, *(Content.assemble(mark, line.stylize(AGENT_STYLE)) for line in words[start : start + rows])]
+    return lines, above, below
+
+
+# ---- small formats
+
+
+def safe_part(text: str, style: str = "") -> Content:
+    """One line of text as inert content."""
+    flat = one_line(text)
+    return Content.styled(flat, style) if style else Content(flat)
+
+
+def grouped(value: Decimal | None) -> str:
+    """'90,000' or '1.0805'; '?' when it is not known."""
+    return "?" if value is None else f"{value:,f}"
+
+
+def signed(value: Money) -> str:
+    return f"{value.amount:+,f} {value.currency}"
+
+
+def money(value: Money) -> str:
+    return f"{grouped(value.amount)} {value.currency}"
+
+
+def _rounded(value: Decimal | None) -> Decimal | None:
+    return None if value is None else value.quantize(Decimal("0.1"))
+
+
+def _clock(moment: datetime) -> str:
+    return f"{moment:%H:%M:%SZ}"
+
+
+def _moment(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%MZ}" if moment else "?"
+
+
+def _pad(content: Content, width: int) -> Content:
+    return content.pad_right(max(0, width - content.cell_length))

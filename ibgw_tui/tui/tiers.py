@@ -1,0 +1,48 @@
+"""How much an approval asks of the operator: a key, a typed value, or nothing that can be given. Pure.
+
+tier 0  every gate passes, nothing to mind: `Y`
+tier 1  anything unusual: type the quantity or the code of what is displayed, then `Y`
+tier 2  a gate refuses or is not known: there is no way to approve, and the page says why
+"""
+
+from __future__ import annotations
+
+from ibgw_tui.core.orders import OrderIntent
+from ibgw_tui.core.terms import CheckStatus, OrderType
+from ibgw_tui.service.views import Ticket
+from ibgw_tui.tui.arming import DWELL, DWELL_TYPED, Plan, plain_value
+
+_WITHOUT_PRICE = {
+    OrderType.MARKET: "market order",
+    OrderType.STOP: "becomes a market order",
+    OrderType.TRAILING_STOP: "becomes a market order",
+}
+
+
+def unusual(ticket: Ticket) -> tuple[str, ...]:
+    """Why the order deserves a second thought, each in a few words; empty for an ordinary one (R11)."""
+    preview, reasons = ticket.record.preview, []
+    if preview is None:
+        return ()
+    intent: OrderIntent = preview.intent
+    if intent.order_type in _WITHOUT_PRICE:
+        reasons.append(_WITHOUT_PRICE[intent.order_type])
+    warned = [f for f in (*ticket.gates, *ticket.limits) if f.status is CheckStatus.WARN]
+    reasons += [f"{finding.check.replace('_', ' ')} warns" for finding in warned]
+    if preview.estimate.warning:
+        reasons.append("the broker warns")
+    if ticket.position_after is not None and ticket.position_after < 0:
+        reasons.append("ends short")
+    if intent.outside_hours:
+        reasons.append("may fill outside regular hours")
+    return tuple(reasons)
+
+
+def plan_of(ticket: Ticket) -> Plan:
+    """How this ticket is confirmed."""
+    if not ticket.approvable or ticket.shown is None or ticket.record.preview is None:
+        return Plan(tier=2, impediment=ticket.why_not or "there is nothing to approve")
+    if unusual(ticket):
+        quantity = plain_value(f"{ticket.record.preview.intent.quantity:f}")
+        return Plan(tier=1, dwell=DWELL_TYPED, accepted=frozenset({quantity, ticket.shown.preview_digest[:4]}))
+    return Plan(tier=0, dwell=DWELL)
