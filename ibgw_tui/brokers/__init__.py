@@ -1,1 +1,1 @@
-"""SPEAK TO A MARKET. Each module is one market behind the port of `core.broker`."""
+"""SPEAKS TO A MARKET. One module per market behind `core.broker`; importing this package loads none of them."""

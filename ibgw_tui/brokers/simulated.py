@@ -1,25 +1,24 @@
-"""The simulated exchange behind the broker port: the default market, also of tests and screenshots.
+"""The exchange behind the broker port, in this process: what demo, tests and newcomers trade on.
 
-It behaves like the real one where that matters: placing answers nothing, reports arrive later and in
-the real order, a known reference is never a second order, and the book survives a restart, because it
-is written to disk before a placement returns and after every step that filled something.
+Everything that the real road does to an order can happen here on command (`exchange.faults`), and
+what is reported was saved before: a killed terminal finds its working orders again at the restart.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import json
-import os
-import tempfile
-from collections import deque
 from collections.abc import AsyncIterator, Callable
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from ibgw_tui.brokers.outbox import Outbox
+from ibgw_tui.brokers.state_file import StateFile, Taken
 from ibgw_tui.core.broker import (
     AccountFacts,
     BrokerSnapshot,
+    CommissionReport,
     LinkReport,
     LinkState,
     Position,
@@ -27,178 +26,311 @@ from ibgw_tui.core.broker import (
     Report,
     WhatIf,
 )
-from ibgw_tui.core.errors import NotConnected, OutcomeUnknown
+from ibgw_tui.core.errors import BrokerError, ErrorCode, NotConnected, NotFound, OutcomeUnknown
 from ibgw_tui.core.orders import BrokerOrder, Contract, OrderIntent
-from ibgw_tui.core.terms import Mode
-from ibgw_tui.exchange.accounts import LIVE, PAPER
+from ibgw_tui.core.terms import AccountId, Mode
+from ibgw_tui.exchange.accounts import LIVE_ACCOUNT, PAPER_ACCOUNT
 from ibgw_tui.exchange.exchange import Exchange
-from ibgw_tui.exchange.faults import Faults
-from ibgw_tui.exchange.instruments import resolve
+from ibgw_tui.exchange.faults import NO_FAULTS, CancelFault, Faults, PlaceFault, QuoteFault, Rejection, distorted
+from ibgw_tui.exchange.hours import Hours
+from ibgw_tui.exchange.instruments import INSTRUMENTS
+from ibgw_tui.exchange.lookup import resolve
+
+NAME = "SIMULATED"
 
 
 class SimulatedBroker:
-    """`core.broker.Broker` over an exchange in this process."""
+    """A broker whose market is made here.
 
-    name = "SIMULATED"
+    `mode` decides which of the two accounts the session manages. With `state_path` the market lives
+    in that file (whose seed then counts, not the one given here) and belongs to one process at a
+    time. `tick_seconds` of None makes no ticks: the market moves by `step()` alone.
+    """
 
     def __init__(
         self,
-        *,
         clock: Callable[[], datetime],
+        *,
         seed: int = 1,
         mode: Mode = Mode.PAPER,
         state_path: Path | None = None,
-        faults: Faults | None = None,
+        faults: Faults = NO_FAULTS,
         tick_seconds: float | None = 0.25,
+        keeps_hours: bool = False,
+        what_if_seconds: float = 3.0,
     ) -> None:
-        """`tick_seconds` None: quotes move only when `step` is called."""
-        self.faults = faults or Faults()
         self._clock = clock
-        self._state_path = state_path
-        self._accounts = (PAPER,) if mode is Mode.PAPER else (LIVE,)
+        self._seed = seed
+        self._keeps_hours = keeps_hours
+        self._accounts: tuple[AccountId, ...] = (LIVE_ACCOUNT if mode is Mode.LIVE else PAPER_ACCOUNT,)
+        self._file = StateFile(state_path) if state_path is not None else None
+        self._faults = faults
         self._tick_seconds = tick_seconds
-        self._exchange = self._load(seed)
-        self._reports: asyncio.Queue[Report] | None = None
-        self._late: deque[tuple[int, list[Report]]] = deque()
-        self._ticking: asyncio.Task[None] | None = None
+        self._what_if_seconds = what_if_seconds
+        self._exchange: Exchange | None = None
+        self._saved_revision = -1
+        self._connected = False
+        self._outbox = Outbox()
+        self._told: set[str] = set()
+        """Executions whose commission this session has reported."""
+        self._turn = asyncio.Lock()
+        self._ticker: asyncio.Task[None] | None = None
+        self._commits: set[asyncio.Task[None]] = set()
 
-    # ---- the order route
+    @property
+    def name(self) -> str:
+        return NAME
+
+    @property
+    def faults(self) -> Faults:
+        return self._faults
+
+    def set_faults(self, faults: Faults) -> None:
+        """From now on, this goes wrong; what no longer does is made up for at once."""
+        before, self._faults = self._faults.link, faults
+        if not self._connected:
+            return
+        if faults.link is not before:
+            self._say_link(faults.link)
+        if faults.link is LinkState.DISCONNECTED:
+            self._cut()
+        self._release()
+
+    # ---- the session
 
     async def connect(self) -> None:
-        if self.faults.disconnected:
-            raise NotConnected("the simulated market is disconnected", user_action="take the fault back")
-        self._reports = asyncio.Queue()
-        self._reports.put_nowait(LinkReport(state=LinkState.CONNECTED, text=self.name, at=self._clock()))
-        if self._tick_seconds is not None and self._ticking is None:
-            self._ticking = asyncio.create_task(self._tick(self._tick_seconds), name="simulated market")
+        """Open the market and the session. Raises BrokerError with the true reason."""
+        async with self._turn:
+            if self._connected:
+                return
+            if self._faults.link is LinkState.DISCONNECTED:
+                raise NotConnected("the simulated gateway does not answer", user_action="lift the fault `link`")
+            exchange = await self._open_market()
+            self._outbox.begin()
+            self._told.clear()
+            self._connected = True
+            self._say_link(self._faults.link)
+            reports = exchange.step(self._clock())  # so that there is a price of now
+            await self._save(exchange)
+            self._deliver(reports)
+        if self._ticker is None and self._tick_seconds is not None:
+            self._ticker = asyncio.create_task(self._ticking(self._tick_seconds), name="simulated-market")
 
     async def close(self) -> None:
-        ticking, self._ticking = self._ticking, None
-        if ticking is not None:
-            ticking.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await ticking
-        self._reports = None
+        """End the session and let go of the market; what is saved stays as it was reported."""
+        ticker, self._ticker = self._ticker, None
+        if ticker is not None:
+            ticker.cancel()
+            await asyncio.gather(ticker, return_exceptions=True)
+        async with self._turn:
+            self._cut()
+            if self._file is not None:
+                # The next session reads the file again: another process may have traded in between.
+                self._exchange = None
+                self._file.release()
 
-    async def place(self, order: BrokerOrder) -> None:
-        self._require_link()
-        if self.faults.drop_next:
-            self.faults.drop_next = False
-            return
-        lost, self.faults.lose_next_answer = self.faults.lose_next_answer, False
-        reports = self._exchange.place(order, self._clock())
-        self._save()
-        if lost:
-            raise OutcomeUnknown("the answer of the simulated market was lost", user_action="look the order up")
-        self._deliver(reports)
+    async def step(self) -> None:
+        """Move the market on by one step, as the ticks do. Works while the session is cut: fills go on."""
+        await self._commit(lambda exchange, at: exchange.step(at))
 
-    async def cancel(self, order_ref: str) -> None:
-        self._require_link()
-        reports = self._exchange.cancel(order_ref, self._clock())
-        self._save()
-        self._deliver(reports)
-
-    async def snapshot(self) -> BrokerSnapshot:
-        self._require_link()
-        at = self._clock()
-        return BrokerSnapshot(
-            complete=True,
-            open_orders=self._exchange.open_orders(at),
-            completed_orders=self._exchange.completed_orders(at),
-            executions=self._exchange.executions(),
-            at=at,
-        )
-
-    async def reports(self) -> AsyncIterator[Report]:
-        queue = self._reports
-        if queue is None:
-            raise NotConnected("the simulated market is not connected")
-        while True:
-            yield await queue.get()
-
-    # ---- the market reader
+    # ---- MarketReader
 
     async def resolve(self, intent: OrderIntent) -> Contract:
-        self._require_link()
-        return resolve(intent).contract
+        self._session()
+        return resolve(intent)
 
     async def quote(self, contract: Contract) -> Quote:
-        self._require_link()
-        return self._exchange.quote(contract.con_id, self._clock())
+        quote = self._session().quote(contract)
+        cut_off = self._faults.link is not LinkState.CONNECTED
+        return distorted(quote, QuoteFault.UNAVAILABLE if cut_off else self._faults.quote)
 
     async def what_if(self, order: BrokerOrder) -> WhatIf | None:
-        self._require_link()
-        if self.faults.what_if_hangs:
-            await asyncio.Event().wait()
-        return self._exchange.what_if(order, self._clock()) if order.account in self._accounts else None
+        exchange = self._session()
+        if self._faults.what_if_hangs:
+            await asyncio.sleep(self._what_if_seconds)
+            return None
+        return exchange.what_if(order, self._accounts)
 
-    async def account(self, account: str) -> AccountFacts:
-        self._require_link()
-        return self._exchange.account(account, self._clock())
+    async def account(self, account: AccountId) -> AccountFacts:
+        return self._session().account_facts(self._managed(account))
 
-    async def positions(self, account: str) -> tuple[Position, ...]:
-        self._require_link()
-        return self._exchange.positions(account) if account in self._accounts else ()
+    async def positions(self, account: AccountId) -> tuple[Position, ...]:
+        return self._session().positions(self._managed(account))
 
-    async def managed_accounts(self) -> tuple[str, ...]:
-        self._require_link()
+    async def managed_accounts(self) -> tuple[AccountId, ...]:
+        self._session()
         return self._accounts
 
-    # ---- time
+    async def hours(self, contract: Contract) -> Hours | None:
+        """The sessions around this moment; None when the contract is not listed."""
+        self._session()
+        instrument = INSTRUMENTS.get(contract.con_id)
+        return instrument.schedule.around(self._clock()) if instrument else None
 
-    def step(self, count: int = 1) -> None:
-        """Let the quotes move, match what rests, and deliver what is due."""
-        for _ in range(count):
-            if self.faults.stalled:
-                return
-            reports = self._exchange.step(self._clock())
-            if reports:
-                self._save()
-            self._deliver(reports)
-            self._deliver_late()
+    # ---- OrderRoute
 
-    async def _tick(self, seconds: float) -> None:
-        while True:
-            await asyncio.sleep(seconds)
-            self.step()
-            if self.faults.disconnected and self._reports is not None:
-                self._reports.put_nowait(
-                    LinkReport(state=LinkState.DISCONNECTED, text="fault on command", at=self._clock())
-                )
-                return
+    async def place(self, order: BrokerOrder) -> None:
+        self._session()
+        fault = self._faults.place
+        if self._faults.link is not LinkState.CONNECTED or fault is PlaceFault.DROP_UNKNOWN:
+            raise OutcomeUnknown("the link broke while the order was being sent")
+        if fault is PlaceFault.DROP:
+            return
+        rejection = self._spend_rejection()
+        await self._commit(
+            lambda exchange, at: exchange.place(order, at, self._accounts, rejection),
+            silent=fault is PlaceFault.LOSE_ACK,
+        )
+        if fault is PlaceFault.LOSE_ACK:
+            raise OutcomeUnknown("no acknowledgement of the order came back")
+        if fault is PlaceFault.HANG:
+            await asyncio.Event().wait()
+
+    async def cancel(self, order_ref: str) -> None:
+        self._session()
+        fault = self._faults.cancel
+        if self._faults.link is not LinkState.CONNECTED:
+            raise OutcomeUnknown("the link broke while the cancel was being sent")
+        if fault is CancelFault.LOST:
+            return
+        await self._commit(lambda exchange, at: exchange.cancel(order_ref, at, fault))
+        if fault is CancelFault.UNKNOWN:
+            raise OutcomeUnknown("no answer to the cancel came back")
+
+    async def snapshot(self) -> BrokerSnapshot:
+        self._session()
+        async with self._turn:  # what is not saved yet is not said yet
+            exchange = self._session()
+            snapshot = exchange.snapshot(self._accounts[0])
+            if self._faults.snapshot_incomplete or self._faults.link is not LinkState.CONNECTED:
+                return snapshot.replaced(complete=False, completed_orders=(), executions=())
+            # Like the real one: who asks for executions hears of their commissions again, afterwards.
+            untold = [e for e in exchange.executions(self._accounts[0]) if e.report.exec_id not in self._told]
+            for execution in untold:
+                self._post(execution.commission_report, exchange.step_number + 1)
+            return snapshot
+
+    def reports(self) -> AsyncIterator[Report]:
+        return self._outbox.stream()
+
+    # ---- inside
+
+    def _session(self) -> Exchange:
+        if not self._connected or self._exchange is None:
+            raise NotConnected("the simulated market is not connected", user_action="connect first")
+        return self._exchange
+
+    def _managed(self, account: AccountId) -> AccountId:
+        if account not in self._accounts:
+            raise NotFound(
+                f"the session does not manage the account {account}",
+                user_action=f"use {self._accounts[0]}",
+                code=ErrorCode.INPUT_UNAUTHORIZED_ACCOUNT,
+            )
+        return account
+
+    def _spend_rejection(self) -> Rejection | None:
+        rejection = self._faults.reject_next
+        if rejection is not None:
+            self._faults = replace(self._faults, reject_next=None)
+        return rejection
+
+    async def _ticking(self, seconds: float) -> None:
+        with contextlib.suppress(OutcomeUnknown):  # the session was cut, and said why
+            while True:
+                await asyncio.sleep(seconds)
+                await self.step()
+
+    async def _commit(self, act: Callable[[Exchange, datetime], list[Report]], *, silent: bool = False) -> None:
+        """Act, save, tell: whole, even when the caller is cancelled half-way."""
+        task = asyncio.create_task(self._act_save_tell(act, silent))
+        self._commits.add(task)
+        task.add_done_callback(self._commits.discard)
+        await asyncio.shield(task)
+
+    async def _act_save_tell(self, act: Callable[[Exchange, datetime], list[Report]], silent: bool) -> None:
+        async with self._turn:
+            if self._exchange is None:
+                raise NotConnected("the simulated market is closed", user_action="connect first")
+            exchange = self._exchange
+            reports = act(exchange, self._clock())
+            await self._save(exchange)
+            self._deliver([] if silent else reports)
 
     def _deliver(self, reports: list[Report]) -> None:
-        if not reports:
+        if not self._connected or self._exchange is None:
+            return  # nobody listens; a later snapshot tells
+        for report in reports:
+            self._post(report, self._exchange.step_number + self._faults.delay_steps)
+        self._release()
+
+    def _post(self, report: Report, due_step: int) -> None:
+        self._outbox.post(report, due_step)
+        if isinstance(report, CommissionReport):
+            self._told.add(report.exec_id)
+
+    def _release(self) -> None:
+        stalled = self._faults.stall or self._faults.link is not LinkState.CONNECTED
+        if self._exchange is not None and not stalled:
+            self._outbox.release(self._exchange.step_number)
+
+    def _say_link(self, state: LinkState, text: str = "") -> None:
+        self._outbox.say(LinkReport(state=state, text=text or _LINK_WORDS[state], at=self._clock()))
+
+    def _cut(self) -> None:
+        if self._connected:
+            self._connected = False
+            self._outbox.end()
+
+    # ---- the market's file
+
+    async def _open_market(self) -> Exchange:
+        if self._exchange is None:
+            try:
+                self._exchange = await asyncio.to_thread(self._read_market)
+            except Taken:
+                raise BrokerError(
+                    "another process is connected to this simulated market",
+                    user_action="close the other terminal, or wait until it has ended",
+                ) from None
+            except (OSError, ValueError) as error:
+                raise BrokerError(
+                    f"the simulated market cannot be read: {error}",
+                    user_action=f"move {self._file.path if self._file else 'its file'} away to begin a new market",
+                ) from error
+        return self._exchange
+
+    def _read_market(self) -> Exchange:
+        data = None
+        if self._file is not None:
+            self._file.hold()
+            try:
+                data = self._file.read()
+                loaded = Exchange.load(data) if data is not None else None
+            except BaseException:
+                self._file.release()
+                raise
+            if loaded is not None:
+                self._saved_revision = loaded.revision
+                return loaded
+        return Exchange.new(self._seed, self._clock(), keeps_hours=self._keeps_hours)
+
+    async def _save(self, exchange: Exchange) -> None:
+        """Write what a restart must not lose. When that fails nothing of it counts as said or done."""
+        if self._file is None or exchange.revision == self._saved_revision:
             return
-        due = self._exchange.step_number + self.faults.late_steps
-        self._late.append((due, reports))
-        self._deliver_late()
+        try:
+            await asyncio.to_thread(self._file.write, exchange.dump())
+        except OSError as error:
+            self._exchange = None  # it is ahead of its file now: the next session reads the file
+            self._say_link(LinkState.DISCONNECTED, f"the simulated market could not be saved: {error}")
+            self._cut()
+            raise OutcomeUnknown(f"the simulated market could not be saved: {error}") from error
+        self._saved_revision = exchange.revision
 
-    def _deliver_late(self) -> None:
-        """In order: nothing overtakes what was reported earlier."""
-        while self._late and self._late[0][0] <= self._exchange.step_number and not self.faults.stalled:
-            for report in self._late.popleft()[1]:
-                if self._reports is not None:
-                    self._reports.put_nowait(report)
 
-    def _require_link(self) -> None:
-        if self._reports is None or self.faults.disconnected:
-            raise NotConnected("the simulated market is not connected", user_action="wait for the router to reconnect")
-
-    # ---- the book on disk
-
-    def _load(self, seed: int) -> Exchange:
-        if self._state_path is None or not self._state_path.exists():
-            return Exchange(seed, self.faults)
-        return Exchange.load(json.loads(self._state_path.read_text(encoding="utf-8")), self.faults)
-
-    def _save(self) -> None:
-        """Durably, and whole or not at all."""
-        if self._state_path is None:
-            return
-        descriptor, name = tempfile.mkstemp(dir=self._state_path.parent, prefix=".market-")
-        with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-            json.dump(self._exchange.dump(), file)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, self._state_path)
+_LINK_WORDS = {
+    LinkState.CONNECTED: NAME,
+    LinkState.BROKER_UNREACHABLE: "1100 Connectivity between the gateway and the broker has been lost",
+    LinkState.DISCONNECTED: "the connection to the gateway was lost",
+}

@@ -1,121 +1,116 @@
-"""Cash and positions of the simulated accounts, exact to the last digit."""
+"""What an account holds: cash, and per contract a signed quantity with its exact cost.
+
+Cash moves by the whole value of a trade, except for futures, where only what was won or lost moves.
+A currency pair is held as a position in the pair, so that all cash is in one currency.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import Any
 
-from ibgw_tui.core.broker import Position
-from ibgw_tui.core.orders import BrokerOrder
-from ibgw_tui.core.terms import EXACT, AssetClass, canonical
-from ibgw_tui.exchange.instruments import BY_CON_ID
+from ibgw_tui.core.terms import AssetClass, Mode
+from ibgw_tui.exchange.exact import as_text, divided, from_text, less, times, total
+from ibgw_tui.exchange.instruments import INSTRUMENTS, Instrument
 
-PAPER, LIVE = "DU1234567", "U1234567"
-OPENING_CASH = Decimal(100_000)
-_PLACES = Decimal("0.00000001")
-_SHARE = Decimal("0.5")
+ZERO = Decimal(0)
+BASE_CURRENCY = "USD"
+STARTING_CASH = Decimal(100_000)
+PAPER_ACCOUNT, LIVE_ACCOUNT = "DU1234567", "U1234567"
 
 
-@dataclass
+@dataclass(slots=True)
 class Holding:
-    quantity: Decimal = Decimal(0)
-    cost: Decimal = Decimal(0)
-    """Average price of what is held."""
+    """`cost` is what the present quantity was bought for (negative: sold for), multiplier included."""
+
+    quantity: Decimal = ZERO
+    cost: Decimal = ZERO
+
+    @property
+    def average_cost(self) -> Decimal | None:
+        """Per contract or share, multiplier included."""
+        return divided(self.cost, self.quantity) if self.quantity else None
+
+    def trade(self, quantity: Decimal, value: Decimal) -> Decimal:
+        """Add a signed quantity for a signed value. Returns what was won by the part that closed."""
+        won = ZERO
+        if self.quantity and (self.quantity > 0) != (quantity > 0):
+            closing = min(abs(quantity), abs(self.quantity))
+            whole = closing == abs(self.quantity)
+            released = self.cost if whole else divided(times(self.cost, closing), abs(self.quantity))
+            proceeds = value if closing == abs(quantity) else divided(times(value, closing), abs(quantity))
+            won = -total(released, proceeds)
+            self.cost = less(self.cost, released)
+            self.cost = total(self.cost, less(value, proceeds))
+        else:
+            self.cost = total(self.cost, value)
+        self.quantity = total(self.quantity, quantity)
+        return won
 
 
-@dataclass
+@dataclass(slots=True)
 class Account:
-    cash: Decimal = OPENING_CASH
+    account_id: str
+    mode: Mode
+    cash: Decimal = STARTING_CASH
+    realised: Decimal = ZERO
+    commissions: Decimal = ZERO
     holdings: dict[int, Holding] = field(default_factory=dict)
 
+    def trade(self, instrument: Instrument, quantity: Decimal, price: Decimal, commission: Decimal) -> None:
+        """Book one fill; `quantity` is signed."""
+        value = times(quantity, price, instrument.contract.multiplier)
+        won = self.holdings.setdefault(instrument.con_id, Holding()).trade(quantity, value)
+        moved = won if instrument.contract.asset_class is AssetClass.FUTURE else -value
+        self.cash = total(self.cash, moved, -commission)
+        self.realised = total(self.realised, won)
+        self.commissions = total(self.commissions, commission)
 
-class Ledger:
-    def __init__(self, accounts: dict[str, Account]) -> None:
-        self._accounts = accounts
+    def quantity_of(self, con_id: int) -> Decimal:
+        return self.holdings[con_id].quantity if con_id in self.holdings else ZERO
 
-    @classmethod
-    def fresh(cls) -> Ledger:
-        return cls({PAPER: Account(), LIVE: Account()})
+    def worth(self, marks: dict[int, Decimal]) -> Decimal:
+        """Net liquidation value at these prices."""
+        return total(self.cash, *(self._value(con_id, holding, marks[con_id]) for con_id, holding in self.open()))
 
-    def has(self, account: str) -> bool:
-        return account in self._accounts
+    def open(self) -> list[tuple[int, Holding]]:
+        return [(con_id, holding) for con_id, holding in sorted(self.holdings.items()) if holding.quantity]
 
-    def cash(self, account: str) -> Decimal:
-        return self._accounts[account].cash
-
-    def positions(self, account: str) -> tuple[Position, ...]:
-        held = self._accounts[account].holdings
-        return tuple(
-            Position(
-                account=account,
-                con_id=con_id,
-                symbol=BY_CON_ID[con_id].contract.symbol,
-                quantity=holding.quantity,
-                average_cost=canonical(holding.cost.quantize(_PLACES, context=EXACT)),
-            )
-            for con_id, holding in sorted(held.items())
-            if holding.quantity
-        )
-
-    def net_liquidation(self, account: str, prices: Mapping[int, Decimal]) -> Decimal:
-        """Cash plus what the holdings are worth; of futures only the gain since they were bought counts."""
-        owner, total = self._accounts[account], self._accounts[account].cash
-        for con_id, holding in owner.holdings.items():
-            contract = BY_CON_ID[con_id].contract
-            base = holding.cost if contract.asset_class is AssetClass.FUTURE else Decimal(0)
-            total += holding.quantity * contract.multiplier * (prices[con_id] - base)
-        return total
-
-    def margin(self, account: str, prices: Mapping[int, Decimal]) -> Decimal:
-        """Initial margin of everything held, in round numbers."""
-        total = Decimal(0)
-        for con_id, holding in self._accounts[account].holdings.items():
-            instrument = BY_CON_ID[con_id]
-            if instrument.initial_margin is not None:
-                total += abs(holding.quantity) * instrument.initial_margin
-            else:
-                total += abs(holding.quantity * instrument.contract.multiplier * prices[con_id]) * _SHARE
-        return total
-
-    def book(self, order: BrokerOrder, quantity: Decimal, price: Decimal, fee: Decimal) -> None:
-        """One fill: cash, position, average cost."""
-        owner, contract = self._accounts[order.account], order.contract
-        holding = owner.holdings.setdefault(contract.con_id, Holding())
-        signed = order.side.sign * quantity
-        if contract.asset_class is AssetClass.FUTURE:
-            closing = min(abs(holding.quantity), quantity) if holding.quantity * signed < 0 else Decimal(0)
-            direction = 1 if holding.quantity > 0 else -1
-            owner.cash += closing * direction * contract.multiplier * (price - holding.cost)
-        else:
-            owner.cash -= signed * price * contract.multiplier
-        owner.cash -= fee
-        after = holding.quantity + signed
-        if holding.quantity * signed >= 0:
-            value = abs(holding.quantity) * holding.cost + quantity * price
-            holding.cost = EXACT.divide(value, abs(after)) if after else Decimal(0)
-        elif holding.quantity * after < 0:
-            holding.cost = price  # turned round: what is held now was bought at this price
-        holding.quantity = after
+    @staticmethod
+    def _value(con_id: int, holding: Holding, mark: Decimal) -> Decimal:
+        contract = INSTRUMENTS[con_id].contract
+        value = times(holding.quantity, mark, contract.multiplier)
+        return less(value, holding.cost) if contract.asset_class is AssetClass.FUTURE else value
 
     def dump(self) -> dict[str, Any]:
         return {
-            name: {
-                "cash": str(account.cash),
-                "holdings": {str(c): [str(h.quantity), str(h.cost)] for c, h in account.holdings.items()},
-            }
-            for name, account in self._accounts.items()
+            "account_id": self.account_id,
+            "mode": self.mode.value,
+            "cash": as_text(self.cash),
+            "realised": as_text(self.realised),
+            "commissions": as_text(self.commissions),
+            "holdings": {
+                str(con_id): [as_text(holding.quantity), as_text(holding.cost)]
+                for con_id, holding in self.holdings.items()
+            },
         }
 
     @classmethod
-    def load(cls, data: Mapping[str, Any]) -> Ledger:
+    def load(cls, data: dict[str, Any]) -> Account:
         return cls(
-            {
-                name: Account(
-                    Decimal(item["cash"]),
-                    {int(c): Holding(Decimal(q), Decimal(p)) for c, (q, p) in item["holdings"].items()},
-                )
-                for name, item in data.items()
-            }
+            account_id=data["account_id"],
+            mode=Mode(data["mode"]),
+            cash=from_text(data["cash"]),
+            realised=from_text(data["realised"]),
+            commissions=from_text(data["commissions"]),
+            holdings={
+                int(con_id): Holding(from_text(quantity), from_text(cost))
+                for con_id, (quantity, cost) in data["holdings"].items()
+            },
         )
+
+
+def new_accounts() -> dict[str, Account]:
+    accounts = (Account(PAPER_ACCOUNT, Mode.PAPER), Account(LIVE_ACCOUNT, Mode.LIVE))
+    return {account.account_id: account for account in accounts}

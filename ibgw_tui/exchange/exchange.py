@@ -1,22 +1,22 @@
-"""The exchange: takes orders, matches them against the moving quotes, keeps accounts, tells what happened.
+"""The market's counter: takes orders, answers questions, and says what happened.
 
-Time is counted in steps; the caller says when one passes and what the clock reads. Everything here is
-exact and repeatable: the same seed, orders and steps give the same fills.
+Whoever owns it hands in the moment with every call and gets reports back, in the order in which the
+real broker sends them: taken, then executed, then filled, then what it cost. An order first meets
+the market at the step after it was taken.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from ibgw_tui.core.broker import (
     AccountFacts,
+    BrokerSnapshot,
     BrokerState,
     CancelRefused,
-    CommissionReport,
-    ExecutionReport,
     Notice,
     OrderReport,
     Position,
@@ -24,274 +24,195 @@ from ibgw_tui.core.broker import (
     Report,
     WhatIf,
 )
-from ibgw_tui.core.orders import BrokerOrder
-from ibgw_tui.core.terms import Mode, Money, QuoteStatus, Side, TimeInForce
-from ibgw_tui.exchange import margins
-from ibgw_tui.exchange.accounts import Ledger
-from ibgw_tui.exchange.faults import Faults
-from ibgw_tui.exchange.instruments import BY_CON_ID, Instrument
-from ibgw_tui.exchange.matching import RestingOrder, marketable_price, update_trigger
-from ibgw_tui.exchange.quotes import Book, book_at
+from ibgw_tui.core.orders import BrokerOrder, Contract
+from ibgw_tui.core.terms import QuoteStatus
+from ibgw_tui.exchange.acceptance import lacking_funds, objection
+from ibgw_tui.exchange.accounts import Account
+from ibgw_tui.exchange.book import Execution
+from ibgw_tui.exchange.exact import times
+from ibgw_tui.exchange.faults import CancelFault, Rejection
+from ibgw_tui.exchange.floor import Floor, usd
+from ibgw_tui.exchange.instruments import INSTRUMENTS
+from ibgw_tui.exchange.margins import Standing, commission_of, standing_of, what_if
+from ibgw_tui.exchange.orders import BookOrder, Ending
+from ibgw_tui.exchange.quotes import Touch, as_quote
+from ibgw_tui.exchange.state import dump_floor, load_floor
 
-SOURCE = "simulated market"
-CURRENCY = "USD"
+_STATE_WORDS = {BrokerState.FILLED: "Filled", BrokerState.CANCELLED: "Cancelled", BrokerState.REJECTED: "Inactive"}
+_ENDINGS = {CancelFault.FILLED_FIRST: Ending.FILL_FIRST, CancelFault.FILLED_AFTER: Ending.FILL_AFTER}
 
 
 class Exchange:
-    """One market with a paper and a live-mode account."""
+    """A market with two accounts, DU1234567 (paper) and U1234567 (live mode). Made by `new` or `load`."""
 
-    def __init__(self, seed: int, faults: Faults | None = None) -> None:
-        self.seed = seed
-        self.step_number = 0
-        self.faults = faults or Faults()
-        self.ledger = Ledger.fresh()
-        self._orders: dict[str, RestingOrder] = {}
-        self._executions: list[ExecutionReport] = []
-        self._next_id = 1
-
-    # ---- looking
-
-    def book(self, con_id: int) -> Book:
-        return book_at(self.seed, BY_CON_ID[con_id], self.step_number)
-
-    def quote(self, con_id: int, at: datetime) -> Quote:
-        """What a data feed would show now, with the fault that was ordered for it."""
-        instrument, book = BY_CON_ID[con_id], self.book(con_id)
-        fault = self.faults.quotes.get(con_id)
-        status = {
-            "stale": QuoteStatus.STALE,
-            "unavailable": QuoteStatus.UNAVAILABLE,
-            "delayed": QuoteStatus.DELAYED,
-            "frozen": QuoteStatus.FROZEN,
-        }.get(fault or "", QuoteStatus.LIVE)
-        bid: Decimal | None = book.bid
-        ask: Decimal | None = book.ask
-        if fault == "crossed":
-            bid, ask = book.ask, book.bid
-        elif fault == "one_sided":
-            ask = None
-        gone = fault == "unavailable"
-        return Quote(
-            con_id=con_id,
-            currency=instrument.contract.currency,
-            status=status,
-            bid=None if gone else bid,
-            ask=None if gone else ask,
-            last=None if gone else book.last,
-            bid_size=None if gone else Decimal(book.bid_size),
-            ask_size=None if gone or ask is None else Decimal(book.ask_size),
-            close=None if gone else instrument.middle,
-            as_of=at,
-            source=SOURCE,
-        )
-
-    def account(self, account: str, at: datetime) -> AccountFacts:
-        prices = {con_id: self._middle(instrument) for con_id, instrument in BY_CON_ID.items()}
-        cash, value = self.ledger.cash(account), self.ledger.net_liquidation(account, prices)
-        margin = self.ledger.margin(account, prices)
-        return AccountFacts(
-            account=account,
-            mode=Mode.PAPER if account.startswith("D") else Mode.LIVE,
-            net_liquidation=_usd(value),
-            available_funds=_usd(value - margin),
-            excess_liquidity=_usd(value - margins.maintenance_margin(margin)),
-            cash=_usd(cash),
-            as_of=at,
-        )
-
-    def positions(self, account: str) -> tuple[Position, ...]:
-        return self.ledger.positions(account)
-
-    def what_if(self, order: BrokerOrder, at: datetime) -> WhatIf:
-        facts = self.account(order.account, at)
-        price = order.limit_price or self.book(order.contract.con_id).ask
-        initial = margins.initial_margin(order, price)
-        fee = margins.commission(order, order.quantity)
-        assert facts.net_liquidation and facts.available_funds and facts.excess_liquidity
-        short = facts.available_funds.amount - initial < 0
-        return WhatIf(
-            initial_margin_change=_usd(initial),
-            maintenance_margin_change=_usd(margins.maintenance_margin(initial)),
-            equity_with_loan_after=facts.net_liquidation,
-            initial_margin_after=_usd(facts.net_liquidation.amount - facts.available_funds.amount + initial),
-            maintenance_margin_after=_usd(
-                facts.net_liquidation.amount - facts.excess_liquidity.amount + margins.maintenance_margin(initial)
-            ),
-            commission_min=_usd(fee),
-            commission_max=_usd(fee),
-            warning="the account does not have the funds for this order" if short else "",
-            as_of=at,
-        )
-
-    def open_orders(self, at: datetime) -> tuple[OrderReport, ...]:
-        return tuple(self._report(order, at) for order in self._orders.values() if order.is_open)
-
-    def completed_orders(self, at: datetime) -> tuple[OrderReport, ...]:
-        return tuple(self._report(order, at) for order in self._orders.values() if not order.is_open)
-
-    def executions(self) -> tuple[ExecutionReport, ...]:
-        return tuple(self._executions)
-
-    # ---- acting
-
-    def place(self, order: BrokerOrder, at: datetime) -> list[Report]:
-        """Take an order, or reject it with the real broker's code and words. A known reference is never a second order."""
-        if order.order_ref in self._orders:
-            return [Notice(code=103, text="Duplicate order id", order_ref=order.order_ref, at=at)]
-        resting = RestingOrder(order=order, perm_id=900_000 + self._next_id)
-        self._next_id += 1
-        self._orders[order.order_ref] = resting
-        refusal = self._refusal(order, at)
-        if refusal is not None:
-            resting.state, resting.text = BrokerState.REJECTED, refusal
-            return [self._report(resting, at)]
-        resting.state = BrokerState.WORKING
-        reports: list[Report] = [self._report(resting, at)]
-        reports += self._match(resting, at)
-        if order.time_in_force is TimeInForce.IOC and resting.is_open:
-            reports += self._end(resting, "the rest of an immediate-or-cancel order", at)
-        return reports
-
-    def cancel(self, order_ref: str, at: datetime) -> list[Report]:
-        order = self._orders.get(order_ref)
-        if order is None:
-            return [
-                CancelRefused(
-                    order_ref=order_ref, code=10147, text="OrderId that needs to be cancelled is not found", at=at
-                )
-            ]
-        if not order.is_open:
-            text = f"OrderId cannot be cancelled, state: {order.state.value}"
-            return [CancelRefused(order_ref=order_ref, code=10148, text=text, at=at)]
-        reports = self._end(order, "cancelled on request", at)
-        if self.faults.fill_after_cancel:
-            self.faults.fill_after_cancel = False
-            order.state = BrokerState.WORKING
-            book = self.book(order.order.contract.con_id)
-            reports += self._fill(order, order.remaining, book.ask if order.order.side is Side.BUY else book.bid, at)
-        return reports
-
-    def step(self, at: datetime) -> list[Report]:
-        """Let the quotes move once, and match what rests."""
-        self.step_number += 1
-        reports: list[Report] = []
-        for order in list(self._orders.values()):
-            if order.is_open:
-                update_trigger(order, self.book(order.order.contract.con_id))
-                until = order.order.good_till
-                if order.order.time_in_force is TimeInForce.GTD and until is not None and until <= at:
-                    reports += self._end(order, "its time is over", at)
-                else:
-                    reports += self._match(order, at)
-        return reports
-
-    # ---- inside
-
-    def _refusal(self, order: BrokerOrder, at: datetime) -> str | None:
-        instrument = BY_CON_ID.get(order.contract.con_id)
-        if self.faults.reject_next is not None:
-            (code, text), self.faults.reject_next = self.faults.reject_next, None
-            return f"{code}: {text}"
-        if instrument is None:
-            return "200: No security definition has been found for the request"
-        if not self.ledger.has(order.account):
-            return f"201: Order rejected - reason: account {order.account} is unknown"
-        increment = instrument.contract.size_increment
-        if increment is not None and order.quantity % increment:
-            return f"201: Order rejected - reason: the size is not a multiple of {increment:f}"
-        for price in (order.limit_price, order.stop_price):
-            tick = instrument.contract.tick_at(price) if price is not None else None
-            if price is not None and tick is not None and price % tick:
-                return "110: The price does not conform to the minimum price variation for this contract"
-        funds = self.account(order.account, at).available_funds
-        price = order.limit_price or self.book(order.contract.con_id).ask
-        if funds is None or margins.initial_margin(order, price) > funds.amount:
-            return "201: Order rejected - reason: the account does not have enough funds"
-        return None
-
-    def _match(self, resting: RestingOrder, at: datetime) -> list[Report]:
-        book = self.book(resting.order.contract.con_id)
-        price = marketable_price(resting, book)
-        if price is None:
-            return []
-        shown = Decimal(book.ask_size if resting.order.side is Side.BUY else book.bid_size)
-        return self._fill(resting, min(resting.remaining, shown), price, at)
-
-    def _fill(self, resting: RestingOrder, quantity: Decimal, price: Decimal, at: datetime) -> list[Report]:
-        order = resting.order
-        execution = ExecutionReport(
-            exec_id=f"{order.order_ref}-{self._next_id:06d}.01",
-            order_ref=order.order_ref,
-            perm_id=resting.perm_id,
-            account=order.account,
-            con_id=order.contract.con_id,
-            side=order.side,
-            quantity=quantity,
-            price=price,
-            at=at,
-            exchange=order.contract.exchange,
-        )
-        self._next_id += 1
-        fee = margins.commission(order, quantity)
-        resting.fill(quantity, price)
-        self._executions.append(execution)
-        self.ledger.book(order, quantity, price, fee)
-        return [
-            execution,
-            self._report(resting, at),
-            CommissionReport(exec_id=execution.exec_id, commission=Money(amount=fee, currency=order.contract.currency)),
-        ]
-
-    def _end(self, resting: RestingOrder, text: str, at: datetime) -> list[Report]:
-        resting.state, resting.text = BrokerState.CANCELLED, text
-        return [self._report(resting, at)]
-
-    def _report(self, resting: RestingOrder, at: datetime) -> OrderReport:
-        order = resting.order
-        return OrderReport(
-            order_ref=order.order_ref,
-            perm_id=resting.perm_id,
-            account=order.account,
-            con_id=order.contract.con_id,
-            side=order.side,
-            quantity=order.quantity,
-            state=resting.state,
-            filled=resting.filled,
-            remaining=resting.remaining,
-            average_price=resting.average_price,
-            text=resting.text,
-            at=at,
-        )
-
-    def _middle(self, instrument: Instrument) -> Decimal:
-        book = self.book(instrument.contract.con_id)
-        return (book.bid + book.ask) / 2
-
-    # ---- to and from a plain document
-
-    def dump(self) -> dict[str, Any]:
-        return {
-            "version": 1,
-            "seed": self.seed,
-            "step": self.step_number,
-            "next_id": self._next_id,
-            "orders": [order.dump() for order in self._orders.values()],
-            "executions": [execution.model_dump(mode="json") for execution in self._executions],
-            "ledger": self.ledger.dump(),
-        }
+    def __init__(self, floor: Floor) -> None:
+        self._floor = floor
 
     @classmethod
-    def load(cls, data: Mapping[str, Any], faults: Faults | None = None) -> Exchange:
-        """The market as it was dumped: it goes on exactly as it would have."""
-        exchange = cls(data["seed"], faults)
-        exchange.step_number, exchange._next_id = data["step"], data["next_id"]
-        for item in data["orders"]:
-            order = RestingOrder.load(item)
-            exchange._orders[order.order.order_ref] = order
-        exchange._executions = [ExecutionReport.model_validate(item, strict=False) for item in data["executions"]]
-        exchange.ledger = Ledger.load(data["ledger"])
-        return exchange
+    def new(cls, seed: int, born: datetime, *, keeps_hours: bool = False) -> Exchange:
+        """A market created at the moment `born`.
+
+        With `keeps_hours` orders wait for the market to open; without, it trades around the clock, so
+        that a demo can be run on a Sunday.
+        """
+        return cls(Floor(seed, born, keeps_hours, at=born))
+
+    @classmethod
+    def load(cls, data: dict[str, Any]) -> Exchange:
+        """The market as it was dumped. Raises ValueError when `data` is not one."""
+        return cls(load_floor(data))
+
+    def dump(self) -> dict[str, Any]:
+        """Everything, as JSON-able text, numbers and lists. Exact."""
+        return dump_floor(self._floor)
+
+    @property
+    def seed(self) -> int:
+        return self._floor.seed
+
+    @property
+    def at(self) -> datetime:
+        """The moment of the newest step."""
+        return self._floor.at
+
+    @property
+    def step_number(self) -> int:
+        return self._floor.step_number
+
+    @property
+    def revision(self) -> int:
+        """Grows with every change that a restart must not lose."""
+        return self._floor.revision
+
+    # ---- questions
+
+    def touch(self, con_id: int) -> Touch:
+        """The best bid and ask of a listed contract."""
+        return self._floor.touch(con_id)
+
+    def quote(self, contract: Contract) -> Quote:
+        instrument = INSTRUMENTS.get(contract.con_id)
+        if instrument is not None:
+            return as_quote(instrument, self.touch(contract.con_id), self.at)
+        return Quote(
+            con_id=contract.con_id,
+            currency=contract.currency,
+            status=QuoteStatus.UNAVAILABLE,
+            as_of=self.at,
+            source="simulated",
+        )
+
+    def account(self, account_id: str) -> Account:
+        """Raises KeyError when there is no such account."""
+        return self._floor.accounts[account_id]
+
+    def account_facts(self, account_id: str) -> AccountFacts:
+        account = self.account(account_id)
+        standing = self._standing(account)
+        return AccountFacts(
+            account=account_id,
+            mode=account.mode,
+            net_liquidation=usd(standing.net_liquidation),
+            available_funds=usd(standing.available),
+            excess_liquidity=usd(standing.excess),
+            cash=usd(account.cash),
+            as_of=self.at,
+        )
+
+    def positions(self, account_id: str) -> tuple[Position, ...]:
+        return tuple(
+            Position(
+                account=account_id,
+                con_id=con_id,
+                symbol=INSTRUMENTS[con_id].contract.symbol,
+                quantity=holding.quantity,
+                average_cost=holding.average_cost,
+            )
+            for con_id, holding in self.account(account_id).open()
+        )
+
+    def what_if(self, wire: BrokerOrder, accounts: Collection[str]) -> WhatIf:
+        """The estimate of an order that was not sent; of one that would be rejected, only the warning."""
+        problem = objection(wire, accounts, self.at)
+        if problem is not None:
+            return WhatIf(warning=str(problem), as_of=self.at)
+        before, after = self._before_and_after(wire)
+        refusal = lacking_funds(wire, before, after)
+        contract = INSTRUMENTS[wire.contract.con_id].contract
+        value = times(wire.quantity, self._marks()[contract.con_id], contract.multiplier)
+        estimate = what_if(before, after, commission_of(contract.asset_class, wire.quantity, value), self.at)
+        return estimate.replaced(warning=str(refusal)) if refusal else estimate
+
+    def snapshot(self, account_id: str) -> BrokerSnapshot:
+        """Open orders, finished ones and executions of an account, as of now."""
+        book = self._floor.book
+        return BrokerSnapshot(
+            complete=True,
+            open_orders=tuple(order.report() for order in book.open(account_id)),
+            completed_orders=tuple(order.report() for order in book.finished(account_id)),
+            executions=tuple(execution.report for execution in book.executed(account_id)),
+            at=self.at,
+        )
+
+    def executions(self, account_id: str) -> list[Execution]:
+        return self._floor.book.executed(account_id)
+
+    def order(self, order_ref: str) -> OrderReport | None:
+        order = self._floor.book.orders.get(order_ref)
+        return order.report() if order else None
+
+    # ---- orders
+
+    def place(
+        self, wire: BrokerOrder, at: datetime, accounts: Collection[str], rejection: Rejection | None = None
+    ) -> list[Report]:
+        """Take the order, or say no. A reference that was used before never makes a second order."""
+        floor = self._floor
+        if wire.order_ref in floor.book.refs:
+            text = "Duplicate order id: this reference was used before; nothing new was created"
+            return [Notice(code=103, text=text, order_ref=wire.order_ref, at=at)]
+        floor.book.forget_old(at)
+        floor.revision += 1
+        problem = rejection or objection(wire, accounts, at) or lacking_funds(wire, *self._before_and_after(wire))
+        order = BookOrder(wire, floor.next_perm_id(), BrokerState.REJECTED, taken_at=at, changed_at=at)
+        if problem is not None:
+            order.text = str(problem)
+        else:
+            floor.take(order)
+        floor.book.add(order)
+        return [order.report()]
+
+    def cancel(self, order_ref: str, at: datetime, fault: CancelFault = CancelFault.NONE) -> list[Report]:
+        """Ask for the end of an order; the next step confirms it."""
+        order = self._floor.book.orders.get(order_ref)
+        if order is None or not order.is_open:
+            return [_cancel_refused(order_ref, order, at)]
+        if order.ending is None:
+            self._floor.revision += 1
+            order.ending = _ENDINGS.get(fault, Ending.CANCEL)
+            order.move(BrokerState.CANCEL_PENDING, at)
+        return [order.report()]
+
+    def step(self, at: datetime) -> list[Report]:
+        """Move the market on by one step and let every open order meet it."""
+        return self._floor.step(at)
+
+    # ---- measures
+
+    def _marks(self) -> dict[int, Decimal]:
+        return {con_id: self.touch(con_id).middle for con_id in INSTRUMENTS}
+
+    def _standing(self, account: Account, new: BrokerOrder | None = None) -> Standing:
+        return standing_of(account, self._floor.book.open(account.account_id), self._marks(), new)
+
+    def _before_and_after(self, wire: BrokerOrder) -> tuple[Standing, Standing]:
+        account = self.account(wire.account)
+        return self._standing(account), self._standing(account, wire)
 
 
-def _usd(value: Decimal) -> Money:
-    return Money(amount=value.quantize(Decimal("0.01")), currency=CURRENCY)
+def _cancel_refused(order_ref: str, order: BookOrder | None, at: datetime) -> CancelRefused:
+    subject = f"OrderId {order_ref} that needs to be cancelled"
+    if order is None:
+        return CancelRefused(order_ref=order_ref, code=10147, text=f"{subject} is not found", at=at)
+    text = f"{subject} cannot be cancelled, state: {_STATE_WORDS[order.state]}"
+    return CancelRefused(order_ref=order_ref, code=10148, text=text, at=at)

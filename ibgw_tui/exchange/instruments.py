@@ -1,166 +1,208 @@
-"""The instruments of the simulated market: real ones, so that what is learned here is true elsewhere."""
+"""What is listed here: real contracts with their real units, and the numbers that drive their prices.
+
+Contract ids of stocks and the currency pair are the broker's true ones; those of the futures and the
+options are made up (true ones change every quarter) and start at 800000001. Nothing here expires:
+a demo must still run next year.
+"""
 
 from __future__ import annotations
 
-import difflib
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from decimal import Decimal
+from types import MappingProxyType
 
-from ibgw_tui.core.errors import ErrorCode, InvalidRequest
-from ibgw_tui.core.orders import Contract, OrderIntent, PriceStep
+from ibgw_tui.core.orders import Contract, PriceStep
 from ibgw_tui.core.terms import AssetClass, OptionRight
+from ibgw_tui.exchange.hours import CME_INDEX, FOREX, US_OPTIONS, US_STOCKS, Hours, Schedule
+
+AAPL, MSFT, SPY, TSLA, EUR_USD = 265598, 272093, 756733, 76792991, 12087792
+AAPL_CALL, AAPL_PUT, ES_FRONT, ES_NEXT = 800000001, 800000002, 800000003, 800000004
 
 
 @dataclass(frozen=True, slots=True)
 class Instrument:
-    """A contract and how its price behaves here."""
+    """A listed contract, how its price wanders, and what holding it ties up."""
 
     contract: Contract
-    middle: Decimal
-    """The price the walk returns to."""
-    half_spread_ticks: int
-    swing_ticks: int
-    """How far from the middle the walk may go."""
-    step_ticks: int
-    """The largest move in one step."""
-    touch_size: int
-    """Largest size shown on each side."""
-    initial_margin: Decimal | None = None
-    """Per contract for futures; None: a share of the value."""
+    base: Decimal
+    """The price it returns to."""
+    band: Decimal
+    """It never wanders further than this from the base."""
+    widest_spread: int
+    """The spread is between one and so many ticks."""
+    smallest_size: Decimal
+    largest_size: Decimal
+    schedule: Schedule
+    initial_rate: Decimal
+    """Initial margin: a share of the value; for a future, USD per contract."""
+    maintenance_rate: Decimal
+    underlying: int | None = None
+
+    @property
+    def con_id(self) -> int:
+        return self.contract.con_id
+
+    def tick_at(self, price: Decimal) -> Decimal:
+        tick = self.contract.tick_at(price)
+        assert tick is not None, "every listed contract has a tick ladder"
+        return tick
+
+    @property
+    def finest_tick(self) -> Decimal:
+        return min(step.increment for step in self.contract.price_steps)
+
+    @property
+    def size_increment(self) -> Decimal:
+        assert self.contract.size_increment is not None, "every listed contract has a size increment"
+        return self.contract.size_increment
 
 
-def _steps(*ladder: tuple[str, str]) -> tuple[PriceStep, ...]:
-    return tuple(PriceStep(from_price=Decimal(start), increment=Decimal(tick)) for start, tick in ladder)
+def _ladder(*steps: tuple[str, str]) -> tuple[PriceStep, ...]:
+    return tuple(PriceStep(from_price=Decimal(start), increment=Decimal(tick)) for start, tick in steps)
 
 
-def _us_share(
-    con_id: int, symbol: str, name: str, exchange: str, asset_class: AssetClass = AssetClass.STOCK
-) -> Contract:
-    return Contract(
-        con_id=con_id,
-        symbol=symbol,
-        asset_class=asset_class,
-        currency="USD",
-        exchange="SMART",
-        primary_exchange=exchange,
-        local_symbol=symbol,
-        trading_class=symbol,
-        description=name,
-        price_steps=_steps(("0", "0.01")),
-        size_increment=Decimal(1),
-        time_zone="America/New_York",
+def _stock(
+    con_id: int, symbol: str, primary: str, name: str, base: str, band: str, asset_class: AssetClass = AssetClass.STOCK
+) -> Instrument:
+    return Instrument(
+        Contract(
+            con_id=con_id,
+            symbol=symbol,
+            asset_class=asset_class,
+            currency="USD",
+            exchange="SMART",
+            primary_exchange=primary,
+            local_symbol=symbol,
+            trading_class={"NASDAQ": "NMS"}.get(primary, symbol),
+            description=name,
+            price_steps=_ladder(("0", "0.01")),
+            size_increment=Decimal(1),
+            time_zone=US_STOCKS.time_zone,
+        ),
+        base=Decimal(base),
+        band=Decimal(band),
+        widest_spread=3,
+        smallest_size=Decimal(100),
+        largest_size=Decimal(900),
+        schedule=US_STOCKS,
+        initial_rate=Decimal("0.5"),
+        maintenance_rate=Decimal("0.25"),
     )
 
 
-INSTRUMENTS: tuple[Instrument, ...] = (
-    Instrument(_us_share(265598, "AAPL", "Apple Inc", "NASDAQ"), Decimal("99.50"), 1, 40, 3, 400),
-    Instrument(_us_share(272093, "MSFT", "Microsoft Corp", "NASDAQ"), Decimal("411.00"), 2, 150, 8, 300),
-    Instrument(_us_share(756733, "SPY", "SPDR S&P 500 ETF", "ARCA", AssetClass.ETF), Decimal("582.00"), 1, 120, 6, 900),
-    Instrument(_us_share(76792991, "TSLA", "Tesla Inc", "NASDAQ"), Decimal("240.00"), 3, 250, 15, 250),
-    Instrument(
+def _option(con_id: int, right: OptionRight, base: str) -> Instrument:
+    letter = right.value[0].upper()
+    return Instrument(
         Contract(
-            con_id=12087792,
+            con_id=con_id,
+            symbol="AAPL",
+            asset_class=AssetClass.OPTION,
+            currency="USD",
+            exchange="SMART",
+            local_symbol=f"AAPL  261218{letter}00100000",
+            trading_class="AAPL",
+            description=f"AAPL 18 Dec 2026 100 {right.value}",
+            multiplier=Decimal(100),
+            price_steps=_ladder(("0", "0.01"), ("3", "0.05")),
+            size_increment=Decimal(1),
+            expiry="20261218",
+            strike=Decimal(100),
+            right=right,
+            time_zone=US_OPTIONS.time_zone,
+        ),
+        base=Decimal(base),
+        band=Decimal("0.40"),
+        widest_spread=2,
+        smallest_size=Decimal(5),
+        largest_size=Decimal(50),
+        schedule=US_OPTIONS,
+        # Writing one ties up its value and this share of the underlying; a bought one is paid in full.
+        initial_rate=Decimal("0.20"),
+        maintenance_rate=Decimal("0.20"),
+        underlying=AAPL,
+    )
+
+
+def _es(con_id: int, local_symbol: str, expiry: str, month: str, base: str) -> Instrument:
+    return Instrument(
+        Contract(
+            con_id=con_id,
+            symbol="ES",
+            asset_class=AssetClass.FUTURE,
+            currency="USD",
+            exchange="CME",
+            primary_exchange="CME",
+            local_symbol=local_symbol,
+            trading_class="ES",
+            description=f"E-mini S&P 500 {month}",
+            multiplier=Decimal(50),
+            price_steps=_ladder(("0", "0.25")),
+            size_increment=Decimal(1),
+            expiry=expiry,
+            time_zone=CME_INDEX.time_zone,
+        ),
+        base=Decimal(base),
+        band=Decimal(25),
+        widest_spread=2,
+        smallest_size=Decimal(4),
+        largest_size=Decimal(60),
+        schedule=CME_INDEX,
+        initial_rate=Decimal(16000),
+        maintenance_rate=Decimal(14500),
+    )
+
+
+def _eur_usd() -> Instrument:
+    return Instrument(
+        Contract(
+            con_id=EUR_USD,
             symbol="EUR.USD",
             asset_class=AssetClass.FX,
             currency="USD",
             exchange="IDEALPRO",
             local_symbol="EUR.USD",
             trading_class="EUR.USD",
-            description="Euro in US dollars",
-            price_steps=_steps(("0", "0.00005")),
+            description="European Monetary Union Euro",
+            price_steps=_ladder(("0", "0.00005")),
             size_increment=Decimal(1),
-            time_zone="America/New_York",
+            time_zone=FOREX.time_zone,
         ),
-        Decimal("1.08000"), 1, 120, 4, 2_000_000,
-    ),
-    Instrument(
-        # The contract id of a quarterly future changes every quarter; this one is made up.
-        Contract(
-            con_id=900000001,
-            symbol="ES",
-            asset_class=AssetClass.FUTURE,
-            currency="USD",
-            exchange="CME",
-            local_symbol="ESZ6",
-            trading_class="ES",
-            description="E-mini S&P 500, December 2026",
-            multiplier=Decimal(50),
-            price_steps=_steps(("0", "0.25")),
-            size_increment=Decimal(1),
-            expiry="20261218",
-            time_zone="America/Chicago",
-        ),
-        Decimal("5850.00"), 1, 80, 4, 60, Decimal(22000),
-    ),
-    Instrument(
-        # Made up as well: options get new ids with every expiry.
-        Contract(
-            con_id=900000002,
-            symbol="AAPL",
-            asset_class=AssetClass.OPTION,
-            currency="USD",
-            exchange="SMART",
-            local_symbol="AAPL  261218C00100000",
-            trading_class="AAPL",
-            description="AAPL call 100, 18 December 2026",
-            multiplier=Decimal(100),
-            price_steps=_steps(("0", "0.01"), ("3", "0.05")),
-            size_increment=Decimal(1),
-            expiry="20261218",
-            strike=Decimal(100),
-            right=OptionRight.CALL,
-            time_zone="America/New_York",
-        ),
-        Decimal("4.20"), 1, 12, 1, 40,
-    ),
-)  # fmt: skip
-
-BY_CON_ID = {instrument.contract.con_id: instrument for instrument in INSTRUMENTS}
-
-
-def resolve(intent: OrderIntent) -> Instrument:
-    """The one instrument meant. Raises InvalidRequest: unknown (with near names), ambiguous, contradictory."""
-    named = [i for i in INSTRUMENTS if i.contract.symbol == intent.symbol]
-    if not named:
-        near = difflib.get_close_matches(intent.symbol, [i.contract.symbol for i in INSTRUMENTS], n=3, cutoff=0.4)
-        known = ", ".join(sorted({i.contract.symbol for i in INSTRUMENTS}))
-        hint = f"did you mean {' or '.join(dict.fromkeys(near))}? " if near else ""
-        raise InvalidRequest(
-            f"there is no contract for symbol {intent.symbol}",
-            code=ErrorCode.INPUT_INVALID_CONTRACT,
-            user_action=f"{hint}the simulated market knows {known}",
-        )
-    fits = [i for i in named if _fits(i.contract, intent)]
-    if intent.asset_class is None and intent.con_id is None and len(fits) > 1:
-        fits = [i for i in fits if i.contract.asset_class is not AssetClass.OPTION]
-    if len(fits) == 1:
-        return fits[0]
-    if not fits:
-        raise InvalidRequest(
-            f"no {intent.symbol} contract matches what was asked",
-            code=ErrorCode.INPUT_INVALID_CONTRACT,
-            user_action="check con_id, asset_class, currency, expiry, strike and right; known: "
-            + "; ".join(_describe(i.contract) for i in named),
-        )
-    raise InvalidRequest(
-        f"{intent.symbol} could be {' or '.join(_describe(i.contract) for i in fits)}",
-        code=ErrorCode.INPUT_AMBIGUOUS_CONTRACT,
-        user_action="add asset_class, expiry, strike and right, or con_id",
+        base=Decimal("1.08"),
+        band=Decimal("0.003"),
+        widest_spread=2,
+        smallest_size=Decimal(250_000),
+        largest_size=Decimal(3_000_000),
+        schedule=FOREX,
+        initial_rate=Decimal("0.025"),
+        maintenance_rate=Decimal("0.02"),
     )
 
 
-def _fits(contract: Contract, intent: OrderIntent) -> bool:
-    """Every identifying field that was given matches."""
-    fields = ("con_id", "asset_class", "currency", "expiry", "strike", "right")
-    return all(getattr(intent, name) in (None, getattr(contract, name)) for name in fields)
+INSTRUMENTS: Mapping[int, Instrument] = MappingProxyType(
+    {
+        instrument.con_id: instrument
+        for instrument in (
+            # The ask never passes 100, so that a first order to buy at 100 always finds a seller.
+            _stock(AAPL, "AAPL", "NASDAQ", "Apple Inc.", "99.5", "0.45"),
+            _stock(MSFT, "MSFT", "NASDAQ", "Microsoft Corp.", "410", "3"),
+            _stock(SPY, "SPY", "ARCA", "SPDR S&P 500 ETF Trust", "580", "2.5", AssetClass.ETF),
+            _stock(TSLA, "TSLA", "NASDAQ", "Tesla Inc.", "240", "3"),
+            _eur_usd(),
+            _es(ES_FRONT, "ESZ6", "20261218", "Dec 2026", "5850"),
+            _es(ES_NEXT, "ESH7", "20270319", "Mar 2027", "5905"),
+            _option(AAPL_CALL, OptionRight.CALL, "4.20"),
+            _option(AAPL_PUT, OptionRight.PUT, "4.60"),
+        )
+    }
+)
 
 
-def _describe(contract: Contract) -> str:
-    parts = [
-        contract.asset_class.value,
-        contract.currency,
-        contract.expiry,
-        contract.strike,
-        contract.right and contract.right.value,
-    ]
-    return f"{contract.symbol} ({', '.join(str(part) for part in parts if part)}, con_id {contract.con_id})"
+def listed() -> Iterator[Instrument]:
+    yield from INSTRUMENTS.values()
+
+
+def hours(con_id: int, at: datetime) -> Hours:
+    """The sessions of a listed contract around `at`. Raises KeyError when it is not listed."""
+    return INSTRUMENTS[con_id].schedule.around(at)

@@ -1,118 +1,81 @@
-"""When an order may trade, and at what price."""
+"""When an order trades, at what price and how much: pure functions of the order and the touch.
+
+An order trades at the touch, never outside its limit, and never more than the size displayed there;
+what is left waits for the next step.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any
 
-from ibgw_tui.core.broker import BrokerState
 from ibgw_tui.core.orders import BrokerOrder
-from ibgw_tui.core.terms import EXACT, OrderType, Side, canonical
-from ibgw_tui.exchange.quotes import Book
+from ibgw_tui.core.terms import OrderType, Side
+from ibgw_tui.exchange.exact import ceil_to, floor_to, less, times, total
+from ibgw_tui.exchange.instruments import Instrument
+from ibgw_tui.exchange.orders import BookOrder
+from ibgw_tui.exchange.quotes import Touch
 
-_OPEN = (BrokerState.WORKING, BrokerState.HELD)
-_PLACES = Decimal("0.00000001")
-
-
-@dataclass
-class RestingOrder:
-    """An order at the exchange and what became of it so far."""
-
-    order: BrokerOrder
-    perm_id: int
-    state: BrokerState = BrokerState.UNACKNOWLEDGED
-    filled: Decimal = Decimal(0)
-    value: Decimal = Decimal(0)
-    """Sum of quantity x price of its fills."""
-    triggered: bool = False
-    stop: Decimal | None = None
-    """The stop as it trails; None until the first step."""
-    text: str = ""
-
-    @property
-    def is_open(self) -> bool:
-        return self.state in _OPEN
-
-    @property
-    def remaining(self) -> Decimal:
-        return self.order.quantity - self.filled
-
-    @property
-    def average_price(self) -> Decimal | None:
-        if not self.filled:
-            return None
-        return canonical(EXACT.divide(self.value, self.filled).quantize(_PLACES, context=EXACT))
-
-    def fill(self, quantity: Decimal, price: Decimal) -> None:
-        self.filled += quantity
-        self.value += quantity * price
-        if not self.remaining:
-            self.state = BrokerState.FILLED
-
-    def dump(self) -> dict[str, Any]:
-        return {
-            "order": self.order.model_dump(mode="json"),
-            "perm_id": self.perm_id,
-            "state": self.state.value,
-            "filled": str(self.filled),
-            "value": str(self.value),
-            "triggered": self.triggered,
-            "stop": None if self.stop is None else str(self.stop),
-            "text": self.text,
-        }
-
-    @classmethod
-    def load(cls, data: Mapping[str, Any]) -> RestingOrder:
-        return cls(
-            order=BrokerOrder.model_validate(data["order"], strict=False),
-            perm_id=data["perm_id"],
-            state=BrokerState(data["state"]),
-            filled=Decimal(data["filled"]),
-            value=Decimal(data["value"]),
-            triggered=data["triggered"],
-            stop=None if data["stop"] is None else Decimal(data["stop"]),
-            text=data["text"],
-        )
+TRAILING = frozenset({OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT})
+_HUNDREDTH = Decimal("0.01")
 
 
-_STOPS = (OrderType.STOP, OrderType.STOP_LIMIT, OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT)
+@dataclass(frozen=True, slots=True)
+class Match:
+    quantity: Decimal
+    price: Decimal
 
 
-def update_trigger(resting: RestingOrder, book: Book) -> None:
-    """Trail the stop, and see whether the market touched it."""
-    order = resting.order
-    if order.order_type not in _STOPS or resting.triggered:
-        return
-    buys = order.side is Side.BUY
-    touch = book.ask if buys else book.bid
-    distance = order.trailing_amount
-    if order.trailing_percent is not None:
-        distance = touch * order.trailing_percent / 100
-    stop = resting.stop if resting.stop is not None else order.stop_price
-    if distance is not None:
-        trailed = touch + distance if buys else touch - distance
-        stop = trailed if stop is None else min(stop, trailed) if buys else max(stop, trailed)
-    resting.stop = stop
-    if stop is not None and (touch >= stop if buys else touch <= stop):
-        resting.triggered = True
-
-
-def marketable_price(resting: RestingOrder, book: Book) -> Decimal | None:
-    """The price it trades at now, or None while it rests. Never worse than its limit."""
-    order = resting.order
-    update_trigger(resting, book)
-    if order.order_type in _STOPS and not resting.triggered:
+def match(order: BookOrder, touch: Touch, available: Decimal) -> Match | None:
+    """What of the order trades now, given how much of the displayed size is left."""
+    if not order.may_trade:
         return None
-    buys = order.side is Side.BUY
-    touch, limit = (book.ask if buys else book.bid), order.limit_price
-    if (
-        order.order_type is OrderType.TRAILING_STOP_LIMIT
-        and resting.stop is not None
-        and order.limit_offset is not None
-    ):
-        limit = resting.stop + order.limit_offset if buys else resting.stop - order.limit_offset
-    if limit is not None and (touch > limit if buys else touch < limit):
+    price, side = touch.price_for(order.wire.side), order.wire.side
+    if order.limit is not None and side.sign * price > side.sign * order.limit:
         return None
-    return touch
+    quantity = min(order.remaining, available)
+    return Match(quantity, price) if quantity > 0 else None
+
+
+def is_triggered(order: BookOrder, touch: Touch) -> bool:
+    """A buy stop waits for the ask to rise to it, a sell stop for the bid to fall to it."""
+    sign = order.wire.side.sign
+    return order.stop is not None and sign * touch.price_for(order.wire.side) >= sign * order.stop
+
+
+def first_stop(wire: BrokerOrder, instrument: Instrument, touch: Touch) -> Decimal | None:
+    """The trigger an order starts with."""
+    if wire.stop_price is not None or wire.order_type not in TRAILING:
+        return wire.stop_price
+    return _trailed(wire, instrument, touch)
+
+
+def ratcheted(order: BookOrder, instrument: Instrument, touch: Touch) -> Decimal | None:
+    """The trigger of a trailing order after the market moved: it follows in one direction only."""
+    if order.wire.order_type not in TRAILING or order.stop is None:
+        return order.stop
+    candidate = _trailed(order.wire, instrument, touch)
+    return min(order.stop, candidate) if order.wire.side is Side.BUY else max(order.stop, candidate)
+
+
+def limit_when_triggered(order: BookOrder) -> Decimal | None:
+    """A trailing stop limit gets its limit from where the trigger stood."""
+    offset = order.wire.limit_offset
+    if offset is None or order.stop is None:
+        return order.limit
+    return total(order.stop, times(offset, Decimal(order.wire.side.sign)))
+
+
+def _trailed(wire: BrokerOrder, instrument: Instrument, touch: Touch) -> Decimal:
+    """The touch less (sell) or plus (buy) the trail, on the tick that lies further from the market."""
+    price = touch.price_for(wire.side)
+    if wire.trailing_amount is not None:
+        distance = wire.trailing_amount
+    else:
+        assert wire.trailing_percent is not None, "a trailing order has an amount or a percentage"
+        distance = times(price, wire.trailing_percent, _HUNDREDTH)
+    if wire.side is Side.BUY:
+        raw = total(price, distance)
+        return ceil_to(raw, instrument.tick_at(raw))
+    raw = less(price, distance)
+    return floor_to(raw, instrument.tick_at(raw))
