@@ -3,13 +3,19 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 import click
 
 from ibgw_tui.cli import documents, sheets
 from ibgw_tui.cli.commands import Globals, Group, command
 from ibgw_tui.cli.exits import Exit
+from ibgw_tui.cli.output import Console
 from ibgw_tui.cli.session import as_agent
+from ibgw_tui.core.records import AuditEntry
+
+if TYPE_CHECKING:
+    from ibgw_tui.wiring.agent_side import OrderReads
 
 _POLL_SECONDS = 0.25
 _TAIL = 1000
@@ -35,22 +41,30 @@ audit = Group(
 )
 @click.option("-n", "count", type=click.IntRange(1, 100_000), default=20, show_default=True, help="How many.")
 @click.option("--follow", "-f", is_flag=True, help="Go on until interrupted.")
-def tail(state: Globals, count: int, follow: bool) -> None:
+def tail(state: Globals, count: int, follow: bool) -> int:
     console = state.console
     with as_agent(state, "cli") as side:
         entries = side.store.audit_entries(limit=count, newest=True)
-        if not follow:
-            body = {"entries": [documents.audit_line(entry) for entry in entries]}
-            console.result(body, *(sheets.history_lines(entries) or ["the audit log is empty"]))
-            return
-        last = 0
+        if follow:
+            return _follow(side.store, entries, console)
+    body = {"entries": [documents.audit_line(entry) for entry in entries]}
+    console.result(body, *(sheets.history_lines(entries) or ["the audit log is empty"]))
+    return Exit.OK
+
+
+def _follow(store: OrderReads, entries: list[AuditEntry], console: Console) -> int:
+    """Print entries and whatever is added after them. An interrupt is how this ends, not an error."""
+    last = 0
+    try:
         while True:
             for entry in entries:
                 console.line({"entry": documents.audit_line(entry)}, sheets.history_line(entry))
                 last = entry.seq
             if not entries:
                 time.sleep(_POLL_SECONDS)
-            entries = side.store.audit_entries(after_seq=last, limit=1000) if side.store.last_seq() > last else []
+            entries = store.audit_entries(after_seq=last, limit=1000) if store.last_seq() > last else []
+    except KeyboardInterrupt:
+        return Exit.INTERRUPTED
 
 
 @command(

@@ -35,16 +35,20 @@ class Globals:
 
 
 def _remember(context: click.Context, parameter: click.Parameter, value: Any) -> None:
+    if isinstance(value, str):
+        # An unset shell variable must not quietly become the folder one happens to stand in.
+        if not value.strip():
+            raise click.BadParameter("is empty", context, parameter)
+        value = Path(value)
     if value:
         setattr(context.ensure_object(Globals), parameter.name or "", value)
 
 
 def _global_options() -> list[click.Parameter]:
     shared: dict[str, Any] = {"expose_value": False, "is_eager": True, "callback": _remember}
-    path = click.Path(path_type=Path)
     return [
-        click.Option(["--config"], type=path, metavar="FILE", help="Configuration file to read.", **shared),
-        click.Option(["--home"], type=path, metavar="DIR", help="Folder of the order store.", **shared),
+        click.Option(["--config"], type=str, metavar="FILE", help="Configuration file to read.", **shared),
+        click.Option(["--home"], type=str, metavar="DIR", help="Folder of the order store.", **shared),
         click.Option(["--json", "as_json"], is_flag=True, help="Print one JSON document.", **shared),
         click.Option(["--quiet", "quiet"], is_flag=True, help="No remarks on stderr.", **shared),
         click.Option(["--no-input", "no_input"], is_flag=True, help="Never ask; refuse instead.", **shared),

@@ -31,6 +31,7 @@ COMMANDS = {
     "kill": f"{_HERE}.kill:kill",
     "audit": f"{_HERE}.audit:audit",
     "config": f"{_HERE}.settings:config",
+    "completion": f"{_HERE}.completion:completion",
 }
 """Name -> where it lives; imported when it is named."""
 

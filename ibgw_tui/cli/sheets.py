@@ -119,8 +119,8 @@ def order(
         f"staged     {moment(record.staged_at)} by {one_line(record.staged_by)}",
     ]
     if record.reason or record.reason_code:
-        code = f" [{one_line(record.reason_code)}]" if record.reason_code else ""
-        lines.append(f"why        {one_line(record.reason)}{code}")
+        code, reason = one_line(record.reason_code or ""), one_line(record.reason)
+        lines.append(f"why        {reason}" + (f" [{code}]" if code and code not in reason else ""))
     if record.intent.rationale:
         lines.append(f"rationale  {one_line(record.intent.rationale)}")
     if record.preview:
@@ -133,7 +133,7 @@ def order(
         )
     lines += _fills(record, executions)
     if record.decision:
-        lines += ["", console.paint("findings", "bold"), *_findings(record.decision)]
+        lines += ["", console.paint("findings", "bold"), *_findings(record.decision, console)]
     if history:
         lines += ["", console.paint("history", "bold"), *["  " + line for line in history_lines(history)]]
     return lines
@@ -166,24 +166,22 @@ def _fills(record: OrderRecord, executions: Sequence[Mapping[str, Any]]) -> list
     return lines
 
 
-def _findings(decision: Decision) -> list[str]:
+def _findings(decision: Decision, console: Console) -> list[str]:
+    """Every check that was asked, what blocks in red and with what to do about it."""
     asked = [finding for finding in decision.findings if finding.status is not CheckStatus.OFF]
     rows = [
-        [
-            finding.status.value,
-            finding.check,
-            _against(finding.observed, finding.limit, finding.unit),
-            finding.message,
-        ]
+        [finding.status.value, finding.check, _with_action(finding.message, finding.user_action, finding.blocks)]
         for finding in asked
     ]
-    if not rows:
-        return ["  none"]
-    return ["  " + line for line in table(["STATUS", "CHECK", "OBSERVED / LIMIT", "MESSAGE"], rows)]
+    lines = table(["STATUS", "CHECK", "SAW"], rows)[1:]
+    return [
+        "  " + (console.paint(line, "red") if finding.blocks else line)
+        for line, finding in zip(lines, asked, strict=True)
+    ]
 
 
-def _against(observed: str | None, limit: str | None, unit: str | None) -> str:
-    return f"{observed or '-'} / {limit or '-'}{' ' + unit if unit else ''}" if observed or limit else "-"
+def _with_action(message: str, action: str | None, blocks: bool) -> str:
+    return f"{message}; {action}" if blocks and action else message
 
 
 def history_lines(entries: Sequence[AuditEntry]) -> list[str]:

@@ -18,6 +18,7 @@ from pathlib import Path
 import platformdirs
 
 from ibgw_tui.config import APP, FILE_VARIABLE, Loaded, default_file, load_config
+from ibgw_tui.core.errors import SettingsError
 from ibgw_tui.core.terms import iso
 from ibgw_tui.wiring.clock import utc_now
 
@@ -127,12 +128,17 @@ def load_settings(config: Path | None, home: Path | None) -> Loaded:
 
 
 def resolve_home(loaded: Loaded) -> Home:
-    """The home that a configuration means, or that of a running demo where nothing was configured."""
+    """The home that a configuration means, or that of a running demo where nothing was configured.
+
+    Raises SettingsError.
+    """
     origin = loaded.origins["desk.home"].split(" ", 1)[0]
     if origin in ("default", "file"):
         demo = running_demo()
         if demo is not None and loaded.file in (None, demo.config):
             return Home(demo.home, "demo")
+    if not loaded.config.desk.home.strip():
+        raise SettingsError("desk.home is empty", user_action="name a folder, or leave the setting out")
     folder = Path(loaded.config.desk.home).expanduser()
     # A relative path in a file must not mean another desk in every working directory.
     beside = loaded.file.parent if origin == "file" and loaded.file is not None else Path()
@@ -148,7 +154,7 @@ def home_at_all_costs(config: Path | None, home: Path | None) -> Home:
 
 
 def _likely_home(config: Path | None, home: Path | None) -> Home:
-    named = home or os.environ.get(HOME_VARIABLE)
+    named = home or os.environ.get(HOME_VARIABLE, "").strip()
     if named:
         return Home(Path(named).expanduser().absolute(), "flag" if home else "environment")
     file = config_file(config)

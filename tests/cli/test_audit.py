@@ -82,6 +82,7 @@ def test_following(cli: Cli, home: Path) -> None:
     cli("stage", *ORDER)
     second = json.loads(follower.stdout.readline())
     follower.send_signal(signal.SIGINT)
-    follower.communicate(timeout=10)
+    rest, said = follower.communicate(timeout=10)
+    assert (rest, said) == ("", "")
     assert first["entry"]["seq"] + 1 == second["entry"]["seq"]
     assert follower.returncode == 130

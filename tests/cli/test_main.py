@@ -16,6 +16,7 @@ from ibgw_tui.cli import main as door
 from ibgw_tui.cli.commands import Group
 from ibgw_tui.cli.exits import published
 from ibgw_tui.cli.main import cli as root
+from ibgw_tui.wiring.paths import DATABASE
 from tests.cli.conftest import ORDER, Cli
 
 
@@ -71,6 +72,20 @@ def test_the_home_may_be_given_on_both_sides(cli: Cli, tmp_path: Path) -> None:
     assert len(cli("list", "--home", here, "--json").json["orders"]) == 1
     assert len(cli("--home", str(tmp_path / "there"), "list", "--home", here, "--json").json["orders"]) == 1
     assert cli("list", "--json").json["orders"] == []
+
+
+@pytest.mark.parametrize("option", ["--home", "--config"])
+def test_an_unset_shell_variable_is_no_folder(option: str, cli: Cli) -> None:
+    answer = cli("list", option, "")
+    assert answer.code == 2
+    assert "is empty" in answer.err
+
+
+def test_an_empty_home_in_the_environment_is_none(cli: Cli, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("IBGW_DESK__HOME", " ")
+    assert cli("list").code == 78
+    assert not (tmp_path / DATABASE).exists()
 
 
 @pytest.mark.parametrize(
@@ -142,6 +157,16 @@ def test_a_store_that_is_none(cli: Cli, home: Path) -> None:
     answer = cli("list", "--json")
     assert answer.code == 7
     assert answer.json["error"]["code"] == "ORDER_STORE_UNAVAILABLE"
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_scripts(shell: str, cli: Cli) -> None:
+    assert "_IBGW_COMPLETE" in cli("completion", shell).out
+
+
+def test_the_shell_is_told_the_words(cli: Cli) -> None:
+    asked = {**os.environ, "_IBGW_COMPLETE": "bash_complete", "COMP_WORDS": "ibgw kill c", "COMP_CWORD": "2"}
+    assert ibgw_process(env=asked).stdout == "plain,close\n"
 
 
 # ---- real processes
