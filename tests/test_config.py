@@ -1,0 +1,163 @@
+"""The configuration: strict, layered, and clear about what is wrong and where a value came from."""
+
+from __future__ import annotations
+
+import tomllib
+from decimal import Decimal
+from pathlib import Path
+
+import pytest
+
+from ibgw_tui.config import DEFAULT_TOML, SETTINGS, Loaded, default_toml, load_config, show
+from ibgw_tui.core.errors import ErrorCode, SettingsError
+from ibgw_tui.demo.settings import write_demo_settings
+
+
+def written(folder: Path, text: str) -> Path:
+    path = folder / "config.toml"
+    path.write_text(text, encoding="utf-8")
+    path.chmod(0o600)
+    return path
+
+
+def load(
+    folder: Path, text: str = "", environ: dict[str, str] | None = None, flags: dict[str, str] | None = None
+) -> Loaded:
+    return load_config(written(folder, text), environ or {}, flags or {})
+
+
+def refusal(folder: Path, text: str = "", environ: dict[str, str] | None = None) -> SettingsError:
+    with pytest.raises(SettingsError) as caught:
+        load(folder, text, environ)
+    assert caught.value.user_action
+    return caught.value
+
+
+@pytest.fixture(autouse=True)
+def _nobodys_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path / "nowhere"))
+
+
+def test_the_shipped_default_needs_no_file_and_allows_the_example_only() -> None:
+    loaded = load_config(None, {}, {})
+    policy = loaded.config.policies["example"]
+    assert loaded.file is None and set(loaded.origins.values()) == {"default"}
+    assert policy.max_notional is not None and str(policy.max_notional) == "1000 USD"
+    assert (policy.allowed_symbols, policy.max_quantity) == (("AAPL",), Decimal(10))
+    assert loaded.config.paper.allowed_accounts == ("DU1234567",) and not loaded.config.live.enabled
+
+
+def test_the_written_default_says_what_the_default_says(tmp_path: Path) -> None:
+    assert load(tmp_path, default_toml()).config == load_config(None, {}, {}).config
+
+
+def test_the_written_default_shows_every_setting() -> None:
+    uncommented = "\n".join(
+        line.removeprefix("# ") for line in DEFAULT_TOML.splitlines() if "=" in line or line.startswith("[")
+    )
+    data = tomllib.loads(uncommented)
+    shown = {f"{section}.{key}" for section, table in data.items() if section != "policies" for key in table}
+    assert shown == set(SETTINGS)
+
+
+def test_flag_over_environment_over_file_over_default(tmp_path: Path) -> None:
+    text = '[desk]\nhold_back_seconds = 1\noperator = "file"\n[broker]\nseed = 5\n'
+    environ = {"IBGW_DESK__HOLD_BACK_SECONDS": "2", "IBGW_DESK__OPERATOR": "environment", "HOME": "/tmp"}
+    loaded = load(tmp_path, text, environ, {"desk.operator": "flag"})
+    assert (loaded.config.desk.hold_back_seconds, loaded.config.desk.operator, loaded.config.broker.seed) == (
+        2,
+        "flag",
+        5,
+    )
+    origins = loaded.origins
+    assert origins["desk.hold_back_seconds"] == "environment IBGW_DESK__HOLD_BACK_SECONDS"
+    assert origins["desk.operator"] == "flag --operator"
+    assert origins["broker.seed"] == f"file {tmp_path / 'config.toml'}"
+    assert origins["desk.time_zone"] == "default"
+    assert {key for key, _, _ in show(loaded)} == set(origins)
+
+
+def test_a_policy_in_the_file_replaces_the_shipped_ones(tmp_path: Path) -> None:
+    text = '[risk]\npolicy_id = "mine"\n[policies.mine]\nenabled = true\nmax_quantity = 3\n'
+    config = load(tmp_path, text).config
+    assert set(config.policies) == {"mine"} and config.policies["mine"].max_quantity == 3
+    assert config.policies["mine"].max_notional is None, "an absent limit stays absent, it is not filled in"
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ('[desk]\noperater = "x"', ["config.toml", "desk.operater", "did you mean operator?"]),
+        ('[desc]\noperator = "x"', ["key desc", "did you mean desk?"]),
+        ("[policies.example]\nmax_notionl = 1", ["policies.example.max_notionl", "did you mean max_notional?"]),
+        ("[policies.example]\nsession_limit = { max_orders = 3 }", ["session_limit", "max_orders"]),
+        ("[policies.example]\nmax_quantity = 1.5", ["policies.example.max_quantity", "in quotes"]),
+        (
+            '[policies.example]\nmax_notional = { amount = 10.5, currency = "USD" }',
+            ["max_notional.amount", "in quotes"],
+        ),
+        ("[policies.example]\nmax_quantity = nan", ["policies.example.max_quantity"]),
+        ('[policies.example]\nallowed_symbols = ["aapl"]', ["allowed_symbols.0"]),
+        ('[broker]\nmode = "real"', ["broker.mode", "'paper' or 'live'"]),
+        ('[broker]\nseed = "3"', ["broker.seed", "integer"]),
+        ("[desk]\nhold_back_seconds = true", ["desk.hold_back_seconds", "integer"]),
+        ("[desk]\napproval_ttl_seconds = 59", ["desk.approval_ttl_seconds", "60"]),
+        ('[desk]\ntime_zone = "Mars/Olympus"', ["desk.time_zone", "IANA"]),
+        ('[desk]\nsession_roll = "noon"', ["desk.session_roll", "HH:MM"]),
+        ('[broker]\nbackend = "ibkr"', ["broker.backend", "not available"]),
+        ('[risk]\npolicy_id = "exampl"', ["risk.policy_id", "did you mean example?"]),
+        ("desk = 3", ["desk"]),
+        ("[desk\n", ["not valid TOML"]),
+    ],
+)
+def test_what_is_wrong_is_named_with_its_remedy(tmp_path: Path, text: str, words: list[str]) -> None:
+    error = refusal(tmp_path, text)
+    assert all(word in error.message for word in words), error.message
+    assert error.code is ErrorCode.CONFIG_INVALID
+
+
+def test_everything_that_is_wrong_is_said_at_once(tmp_path: Path) -> None:
+    error = refusal(tmp_path, '[desk]\noperater = "x"\n[broker]\nmode = "real"\n', {"IBGW_BROKER__MOD": "live"})
+    assert all(word in error.message for word in ("operater", "broker.mode", "IBGW_BROKER__MOD"))
+
+
+def test_a_misspelt_variable_is_an_error(tmp_path: Path) -> None:
+    assert "did you mean IBGW_BROKER__MODE?" in refusal(tmp_path, "", {"IBGW_BROKER__MODEE": "live"}).message
+    load(tmp_path, "", {"IBGW_AGENT": "momentum-1"})
+
+
+@pytest.mark.parametrize(
+    ("text", "word"),
+    [
+        ("enabled = true", "allow_live_trading"),
+        ("allow_live_trading = true", "live.enabled is not"),
+        ('enabled = true\nallow_live_trading = true\nrisk_policy_id = "example"', "allowed_accounts"),
+        ('enabled = true\nallow_live_trading = true\nallowed_accounts = ["U1234567"]', "risk_policy_id"),
+    ],
+)
+def test_live_trading_is_enabled_whole_or_not_at_all(tmp_path: Path, text: str, word: str) -> None:
+    error = refusal(tmp_path, f"[live]\n{text}\n")
+    assert error.code is ErrorCode.CONFIG_LIVE_TRADING_FORBIDDEN and word in error.message
+
+
+def test_a_file_that_everybody_can_write_is_refused(tmp_path: Path) -> None:
+    path = written(tmp_path, "")
+    path.chmod(0o666)
+    with pytest.raises(SettingsError, match="everybody") as caught:
+        load_config(path, {}, {})
+    assert "chmod 600" in caught.value.user_action
+
+
+def test_a_named_file_must_be_there(tmp_path: Path) -> None:
+    gone = tmp_path / "no.toml"
+    with pytest.raises(SettingsError, match="does not exist"):
+        load_config(gone, {}, {})
+    with pytest.raises(SettingsError, match="does not exist"):
+        load_config(None, {"IBGW_CONFIG": str(gone)}, {})
+
+
+@pytest.mark.parametrize("mode", ["paper", "live"])
+def test_the_demo_writes_a_configuration_that_is_right(tmp_path: Path, mode: str) -> None:
+    config = load_config(write_demo_settings(tmp_path, mode=mode, seed=3, hold_back=1), {}, {}).config
+    assert (config.broker.mode, config.broker.seed, config.desk.hold_back_seconds) == (mode, 3, 1)
+    assert config.desk.home == str(tmp_path)
