@@ -3,9 +3,18 @@
 Importing this package loads neither the screen nor a broker.
 """
 
-from importlib.metadata import PackageNotFoundError, version
+from __future__ import annotations
 
-try:
-    __version__ = version("ibgw-tui")
-except PackageNotFoundError:  # run from a checkout that was not installed
-    __version__ = "0+checkout"
+__all__ = ["__version__"]
+
+
+def __getattr__(name: str) -> str:
+    """The version is looked up when somebody asks: the look-up costs more than many a command."""
+    if name != "__version__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from importlib.metadata import PackageNotFoundError, version
+
+    try:
+        return version("ibgw-tui")
+    except PackageNotFoundError:  # run from a checkout that was not installed
+        return "0+checkout"

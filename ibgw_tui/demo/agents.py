@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any
 
 from ibgw_tui.config import load_config
-
 from ibgw_tui.core.errors import GatewayError
 from ibgw_tui.core.lifecycle import OPEN
 from ibgw_tui.wiring.agent_side import AgentSide, open_agent_side

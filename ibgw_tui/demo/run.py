@@ -13,7 +13,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from ibgw_tui.config import Loaded, load_config
-
 from ibgw_tui.core.context import Checklist
 from ibgw_tui.demo.agents import CHARACTERS
 from ibgw_tui.demo.settings import write_demo_settings

@@ -17,11 +17,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ibgw_tui.tui.app import DeskApp
 from textual.pilot import Pilot
 
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.records import OrderRecord
+from ibgw_tui.tui.app import DeskApp
 from ibgw_tui.tui.run import open_desk
 from ibgw_tui.wiring.operator_side import OperatorDesk
 

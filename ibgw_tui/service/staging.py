@@ -10,7 +10,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ibgw_tui.core.errors import Conflict, ErrorCode, NotPermitted
+from pydantic import TypeAdapter, ValidationError
+
+from ibgw_tui.core.errors import Conflict, ErrorCode, InvalidRequest, NotPermitted
 from ibgw_tui.core.lifecycle import (
     AT_BROKER,
     OPEN,
@@ -21,6 +23,7 @@ from ibgw_tui.core.lifecycle import (
 )
 from ibgw_tui.core.orders import digest_of, parse_intent
 from ibgw_tui.core.records import OrderRecord, SwitchState
+from ibgw_tui.core.terms import IdempotencyKey
 from ibgw_tui.core.text import one_line
 from ibgw_tui.service.switch import close_switch
 from ibgw_tui.store import OrderStore
@@ -50,6 +53,7 @@ class Staging:
         for something else), NotPermitted (too many orders of this agent wait already).
         """
         intent = parse_intent(data)
+        _check_key(key)
         request_hash = digest_of("stage", intent.model_dump(mode="json"))
         with self._store.write() as change:
             if key is not None:
@@ -132,3 +136,20 @@ class Staging:
 
     def switch(self) -> SwitchState:
         return self._store.switch()
+
+
+_KEY: TypeAdapter[str] = TypeAdapter(IdempotencyKey)
+
+
+def _check_key(key: str | None) -> None:
+    """A blank key would make every keyless request the same one."""
+    if key is None:
+        return
+    try:
+        _KEY.validate_python(key)
+    except ValidationError as error:
+        raise InvalidRequest(
+            "the idempotency key is blank, too long or not printable ASCII",
+            code=ErrorCode.PAPER_IDEMPOTENCY_CONFLICT,
+            user_action="give 1 to 128 printable characters without blanks around, or no key",
+        ) from error

@@ -55,6 +55,15 @@ async def test_bad_input_records_nothing(tmp_path: Path) -> None:
         assert await desk.do(lambda: desk.store.last_seq()) == before
 
 
+@pytest.mark.parametrize("key", ["", "  ", " k", "k\n", "é", "x" * 129])
+async def test_a_key_that_is_none_records_nothing(tmp_path: Path, key: str) -> None:
+    async with bench_desk(tmp_path) as desk:
+        before = await desk.do(lambda: desk.store.last_seq())
+        with pytest.raises(InvalidRequest, match="idempotency key"):
+            await desk.do(lambda: desk.staging.stage(an_intent_data(), key=key))
+        assert await desk.do(lambda: desk.store.last_seq()) == before
+
+
 async def test_an_agents_budget_of_waiting_orders(tmp_path: Path) -> None:
     async with bench_desk(tmp_path, max_pending_per_agent=2) as desk:
         first = await desk.staged()
