@@ -368,13 +368,11 @@ def _confirm(state: State, key: Key, gap: float) -> State:
 
 def _early(state: State, key: Key, note: str) -> State:
     """A confirming key that must not count: nor may its own repetitions."""
-    until = key.arrival + EARLY_PENALTY
-    state = replace(
-        state, early=state.early + 1, not_before=max(state.not_before, until), note=note, pressed_at=None, pressed=""
-    )
+    not_before = max(state.not_before, key.arrival + EARLY_PENALTY)
+    state = replace(state, early=state.early + 1, not_before=not_before, pressed_at=None, pressed="")
     if state.phase in (Phase.DWELLING, Phase.ARMED, Phase.CONFIRMING):
-        return replace(state, phase=Phase.DWELLING, armed_at=max(state.armed_at, state.not_before))
-    return state  # it will be counted in when it is painted
+        return replace(state, phase=Phase.DWELLING, armed_at=max(state.armed_at, not_before), note=note)
+    return replace(state, note=state.note or note)  # counted in when it is painted
 
 
 def _type(state: State, key: Key, gap: float) -> State:

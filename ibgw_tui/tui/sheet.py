@@ -10,43 +10,47 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import timedelta
 from decimal import Decimal
 
 from textual.content import Content
 
 from ibgw_tui.core.decision import Finding
-from ibgw_tui.core.orders import Contract, OrderIntent, Preview
-from ibgw_tui.core.terms import AssetClass, CheckStatus, Mode, Money, OrderType, Side, TimeInForce
+from ibgw_tui.core.orders import Contract, Preview
+from ibgw_tui.core.terms import CheckStatus, Side
 from ibgw_tui.core.text import one_line, sanitise
 from ibgw_tui.service.views import Ticket
+from ibgw_tui.tui.present import (
+    CHECKS,
+    QUOTES,
+    SIDES,
+    WORST_FIRST,
+    Tone,
+    age,
+    check_name,
+    instrument,
+    mode_word,
+    money,
+    number,
+    price,
+    price_words,
+    signed,
+    tick_of,
+    units,
+    utc_clock,
+    validity,
+)
+from ibgw_tui.tui.theme import STYLES
 
 WIDE = 104
 """From this width on, facts and checks stand side by side."""
 AGENT_ROWS = 2
 """Least rows of the agent's frame: its title and one line."""
 
-MUTED, FAINT, STRONG = "$quiet", "$faint", "bold"
-GOOD, CAUTION, BAD, UNSURE = "$pass", "bold $warn", "bold $refuse", "bold $unknown"
-BUY_STYLE, SELL_STYLE = "bold $buy", "bold $sell"
-AGENT_STYLE, AGENT_FRAME = "italic $agent", "$agent-frame"
-LIVE_STYLE, PAPER_STYLE = "bold $badge-text on $badge-live", "bold $badge-text on $badge-paper"
-
-GLYPHS = {
-    CheckStatus.PASS: "✓",
-    CheckStatus.WARN: "!",
-    CheckStatus.REFUSE: "✗",
-    CheckStatus.UNKNOWN: "?",
-    CheckStatus.OFF: "·",
-}
-_STYLES = {
-    CheckStatus.PASS: GOOD,
-    CheckStatus.WARN: CAUTION,
-    CheckStatus.REFUSE: BAD,
-    CheckStatus.UNKNOWN: UNSURE,
-    CheckStatus.OFF: MUTED,
-}
-_WORST_FIRST = (CheckStatus.REFUSE, CheckStatus.UNKNOWN, CheckStatus.WARN, CheckStatus.PASS, CheckStatus.OFF)
+MUTED, FAINT, STRONG = STYLES[Tone.QUIET], STYLES[Tone.FAINT], STYLES[Tone.STRONG]
+CAUTION, BAD = STYLES[Tone.WARN], STYLES[Tone.REFUSE]
+AGENT_STYLE, AGENT_FRAME = f"italic {STYLES[Tone.AGENT]}", "$agent-frame"
+_CHECK_STYLES = {status: STYLES[word.tone] for status, word in CHECKS.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,11 +149,10 @@ def _facts_tight(ticket: Ticket, preview: Preview, width: int) -> list[Content]:
 
 def _bar(ticket: Ticket, preview: Preview, width: int, backend: str) -> Content:
     """Where this happens, in words, on a colour that is different for real money."""
-    live = preview.mode is Mode.LIVE
-    mode = "LIVE - REAL MONEY" if live else "PAPER"
-    words = [mode, *([backend.upper()] if backend else []), preview.intent.account]
-    left, right = one_line(" · ".join(words)), f"code {code_of(ticket)}"
-    style = LIVE_STYLE if live else PAPER_STYLE
+    mode = mode_word(preview.mode, backend)
+    money_word = " - REAL MONEY" if mode.tone is Tone.LIVE else ""
+    left, right = one_line(f"{mode}{money_word} · {preview.intent.account}"), f"code {code_of(ticket)}"
+    style = STYLES[mode.tone]
     gap = max(2, width - len(left) - len(right) - 2)
     return Content.styled(f" {left}{' ' * gap}{right} ", style)
 
@@ -184,15 +187,15 @@ def _facts(ticket: Ticket, preview: Preview) -> list[Fact]:
     intent, estimate = preview.intent, preview.estimate
     rows: list[tuple[str, str, str]] = [
         ("account", f"{intent.account} {preview.mode.value.upper()}", STRONG),
-        ("symbol", f"{_name(intent)}, conId {preview.contract.con_id}", STRONG),
+        ("symbol", f"{instrument(intent)}, conId {preview.contract.con_id}", STRONG),
         ("side", "", ""),
-        ("quantity", f"{grouped(intent.quantity)} {_units(preview)}", STRONG),
-        ("price", price_words(intent, preview.contract.currency), STRONG),
+        ("quantity", f"{number(intent.quantity)} {_units(preview)}", STRONG),
+        ("price", price_words(intent, preview.contract.currency, _tick(preview)), STRONG),
         ("notional", money(estimate.notional) if estimate.notional else "not known", STRONG),
         ("position", _position(ticket, preview), STRONG),
         ("market", _market(ticket), ""),
-        ("valid", _validity(intent), CAUTION if intent.outside_hours else ""),
-        ("expires", _clock(preview.expires_at), ""),
+        ("valid", validity(intent), CAUTION if intent.outside_hours else ""),
+        ("expires", f"{utc_clock(preview.expires_at)}Z", ""),
     ]
     facts = [Fact(label, safe_part(value, style)) for label, value, style in rows]
     facts[2] = Fact("side", _side(intent.side))
@@ -210,8 +213,8 @@ def _fine_print(ticket: Ticket, preview: Preview) -> list[Fact]:
     rows = [
         ("cost", _cost(preview)),
         ("contract", _contract(contract)),
-        ("staged", f"{_clock(ticket.record.staged_at)} by {preview.staged_by}, revision {preview.revision}"),
-        ("previewed", f"{_clock(preview.created_at)}, {preview.preview_id[-8:]}"),
+        ("staged", f"{utc_clock(ticket.record.staged_at)}Z by {preview.staged_by}, revision {preview.revision}"),
+        ("previewed", f"{utc_clock(preview.created_at)}Z, {preview.preview_id[-8:]}"),
         ("order", preview.order_ref),
         ("policy", f"{preview.policy_id or 'none'} {preview.policy_digest[:8]}"),
         ("digest", digest_shown(ticket)[:16]),
@@ -219,49 +222,19 @@ def _fine_print(ticket: Ticket, preview: Preview) -> list[Fact]:
     return [Fact(label, safe_part(value)) for label, value in rows]
 
 
-def _name(intent: OrderIntent) -> str:
-    parts = (
-        intent.symbol,
-        intent.expiry,
-        grouped(intent.strike) if intent.strike is not None else None,
-        intent.right.value.upper() if intent.right else None,
-    )
-    return " ".join(part for part in parts if part)
-
-
 def _side(side: Side) -> Content:
-    """BUY stands left, SELL stands right: word, glyph and place differ as well as the colour."""
-    return Content.styled("▲ BUY", BUY_STYLE) if side is Side.BUY else Content.styled("         SELL ▼", SELL_STYLE)
+    """BUY stands left, SELL stands right: word, mark and place differ as well as the colour."""
+    word = SIDES[side]
+    return Content.styled(f"{word}" if side is Side.BUY else f"         {word}", STYLES[word.tone])
 
 
 def _units(preview: Preview) -> str:
-    contract = preview.contract
-    if contract.asset_class is AssetClass.FX:
-        return contract.symbol.split(".")[0]
-    if contract.asset_class in (AssetClass.OPTION, AssetClass.FUTURE):
-        return f"contracts x {grouped(contract.multiplier)}"
-    return "share" if preview.intent.quantity == 1 else "shares"
+    words = units(preview.contract)
+    return "share" if words == "shares" and preview.intent.quantity == 1 else words
 
 
-def price_words(intent: OrderIntent, currency: str) -> str:
-    """The order type and its prices, as words."""
-    limit, stop = grouped(intent.limit_price), grouped(intent.stop_price)
-    trail = (
-        f"{grouped(intent.trailing_percent)} %"
-        if intent.trailing_percent is not None
-        else f"{grouped(intent.trailing_amount)} {currency}"
-    )
-    start = f", first stop {stop}" if intent.stop_price is not None else ""
-    return {
-        OrderType.MARKET: "MARKET, no limit",
-        OrderType.LIMIT: f"limit {limit} {currency}",
-        OrderType.STOP: f"stop {stop} {currency}, then MARKET",
-        OrderType.STOP_LIMIT: f"stop {stop}, then limit {limit} {currency}",
-        OrderType.TRAILING_STOP: f"trailing by {trail}{start}, then MARKET",
-        OrderType.TRAILING_STOP_LIMIT: (
-            f"trailing by {trail}{start}, then limit {grouped(intent.limit_offset)} {currency} away"
-        ),
-    }[intent.order_type]
+def _tick(preview: Preview) -> Decimal | None:
+    return tick_of(preview.contract, preview.intent.limit_price or preview.intent.stop_price)
 
 
 def _position(ticket: Ticket, preview: Preview) -> str:
@@ -270,26 +243,18 @@ def _position(ticket: Ticket, preview: Preview) -> str:
     if before is None or after is None:
         return "not known"
     crosses = " (SHORT)" if after < 0 else ""
-    return f"{grouped(before)} -> {grouped(after)}{crosses}"
+    return f"{number(before)} -> {number(after)}{crosses}"
 
 
 def _market(ticket: Ticket) -> str:
     quote = ticket.quote
     if quote is None:
         return "no quote"
-    age = f", {grouped(_rounded(ticket.quote_age_seconds))} s old" if ticket.quote_age_seconds is not None else ""
-    return f"{grouped(quote.bid)} / {grouped(quote.ask)} {quote.status.value}{age}"
-
-
-def _validity(intent: OrderIntent) -> str:
-    force = intent.time_in_force
-    words = {
-        TimeInForce.DAY: "day",
-        TimeInForce.GTC: "GTC, until cancelled",
-        TimeInForce.IOC: "IOC, now or never",
-        TimeInForce.GTD: f"until {_moment(intent.good_till)}",
-    }[force]
-    return f"{words}, {'ALSO OUTSIDE regular hours' if intent.outside_hours else 'regular hours'}"
+    preview = ticket.record.preview
+    tick = preview.contract.tick_at(quote.ask or quote.bid or Decimal(0)) if preview else None
+    seconds = ticket.quote_age_seconds
+    old = f", {age(timedelta(seconds=float(seconds)))} old" if seconds is not None else ""
+    return f"{price(quote.bid, tick)} / {price(quote.ask, tick)} {QUOTES[quote.status].word}{old}"
 
 
 def _cost(preview: Preview) -> str:
@@ -297,10 +262,11 @@ def _cost(preview: Preview) -> str:
     parts = []
     if estimate.commission_max is not None:
         parts.append(f"commission <= {money(estimate.commission_max)}")
-    if estimate.initial_margin_change is not None:
-        parts.append(f"margin {signed(estimate.initial_margin_change)}")
+    margin = estimate.initial_margin_change
+    if margin is not None:
+        parts.append(f"margin {signed(margin.amount)} {margin.currency}")
     if estimate.worst_case_price is not None and preview.intent.limit_price is None:
-        parts.append(f"worst case {grouped(estimate.worst_case_price)}")
+        parts.append(f"worst case {number(estimate.worst_case_price)}")
     return ", ".join(parts) or "the broker did not say"
 
 
@@ -310,8 +276,8 @@ def _contract(contract: Contract) -> str:
     parts = [
         contract.asset_class.value,
         exchange,
-        f"tick {'/'.join(grouped(tick) for tick in sorted(ticks))}" if ticks else "tick not known",
-        f"lot {grouped(contract.size_increment)}" if contract.size_increment is not None else "",
+        f"tick {'/'.join(number(tick) for tick in sorted(ticks))}" if ticks else "tick not known",
+        f"lot {number(contract.size_increment)}" if contract.size_increment is not None else "",
         contract.local_symbol if contract.local_symbol != contract.symbol else "",
         contract.description,
     ]
@@ -352,7 +318,7 @@ def _grid(rows: Iterable[Sequence[Fact]], width: int) -> list[Content]:
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
-    return sorted(findings, key=lambda finding: _WORST_FIRST.index(finding.status))
+    return sorted(findings, key=lambda finding: WORST_FIRST.index(finding.status))
 
 
 def _tally(ticket: Ticket) -> Content:
@@ -365,10 +331,10 @@ def _tally(ticket: Ticket) -> Content:
         CheckStatus.PASS: "pass",
         CheckStatus.OFF: "not armed",
     }
-    for status in _WORST_FIRST:
+    for status in WORST_FIRST:
         count = sum(finding.status is status for finding in findings)
         if count:
-            parts += ["  ", Content.styled(f"{GLYPHS[status]} {count} {words[status]}", _STYLES[status])]
+            parts += ["  ", Content.styled(f"{CHECKS[status].mark} {count} {words[status]}", _CHECK_STYLES[status])]
     return Content.assemble(*parts)
 
 
@@ -376,9 +342,9 @@ def _checks_in_full(ticket: Ticket, width: int) -> list[Content]:
     """A line for each check, with what was measured; more lines where it needs the eye."""
     lines: list[Content] = []
     for finding in worst_first((*ticket.gates, *ticket.limits)):
-        head = f"{GLYPHS[finding.status]} {_check_name(finding)}".ljust(_NAME) + " "
+        head = f"{CHECKS[finding.status].mark} {_check_name(finding)}".ljust(_NAME) + " "
         text = _measured(finding) if finding.status is CheckStatus.PASS else _said(finding)
-        style = _STYLES[finding.status]
+        style = _CHECK_STYLES[finding.status]
         wrapped = safe_part(text, "" if finding.status is CheckStatus.PASS else style).wrap(max(12, width - _NAME - 1))
         for at, line in enumerate(wrapped):
             lines.append(Content.assemble(Content.styled(head if at == 0 else " " * len(head), style), line))
@@ -396,8 +362,8 @@ def _checks_tight(
     loud = [f for f in findings if f.status not in (CheckStatus.PASS, CheckStatus.OFF)]
     lines: list[Content] = []
     for finding in loud:
-        text = f"{GLYPHS[finding.status]} {finding.status.value} {_check_name(finding)}: {_said(finding)}"
-        lines += safe_part(text, _STYLES[finding.status]).wrap(width)
+        text = f"{CHECKS[finding.status].mark} {finding.status.value} {_check_name(finding)}: {_said(finding)}"
+        lines += safe_part(text, _CHECK_STYLES[finding.status]).wrap(width)
     quiet_limits = [f for f in worst_first(ticket.limits) if f not in loud]
     cells = [
         _cell(finding, f"{_check_name(finding)} {_measured(finding, tight=True)}".strip()) for finding in quiet_limits
@@ -410,7 +376,7 @@ def _checks_tight(
 def _cell(finding: Finding, text: str) -> Content:
     quiet = MUTED if finding.status is CheckStatus.OFF else ""
     return Content.assemble(
-        Content.styled(GLYPHS[finding.status], _STYLES[finding.status]), " ", safe_part(text, quiet)
+        Content.styled(CHECKS[finding.status].mark, _CHECK_STYLES[finding.status]), " ", safe_part(text, quiet)
     )
 
 
@@ -446,20 +412,6 @@ def _flow(cells: Sequence[Content], width: int) -> list[Content]:
     return [*lines, Content.assemble(*parts)] if parts else lines
 
 
-_NAMES = {
-    "feature_enabled": "feature enabled",
-    "account_allowed": "account allowed",
-    "scope_granted": "scope granted",
-    "preview_unexpired": "preview valid",
-    "approval_record": "approval",
-    "idempotency_key": "idempotency key",
-    "risk_policy": "limit policy",
-    "kill_switch": "kill switch open",
-    "audit_available": "audit log",
-    "paper_to_live": "live checklist",
-}
-
-
 _SHORT_NAMES = {
     "feature_enabled": "feature",
     "account_allowed": "account",
@@ -474,7 +426,7 @@ _SHORT_NAMES = {
 
 
 def _check_name(finding: Finding) -> str:
-    return _NAMES.get(finding.check, one_line(finding.check.replace("_", " "), 40))
+    return one_line(check_name(finding.check), 40)
 
 
 def _is_number(text: str | None) -> bool:
@@ -508,7 +460,7 @@ def _said(finding: Finding) -> str:
 
 
 def _group(text: str | None) -> str:
-    return grouped(Decimal(text)) if text is not None and _is_number(text) else str(text)
+    return number(Decimal(text)) if text is not None and _is_number(text) else str(text)
 
 
 # ---- the agent's words
@@ -537,31 +489,6 @@ def safe_part(text: str, style: str = "") -> Content:
     """One line of text as inert content."""
     flat = one_line(text)
     return Content.styled(flat, style) if style else Content(flat)
-
-
-def grouped(value: Decimal | None) -> str:
-    """'90,000' or '1.0805'; '?' when it is not known."""
-    return "?" if value is None else f"{value:,f}"
-
-
-def signed(value: Money) -> str:
-    return f"{value.amount:+,f} {value.currency}"
-
-
-def money(value: Money) -> str:
-    return f"{grouped(value.amount)} {value.currency}"
-
-
-def _rounded(value: Decimal | None) -> Decimal | None:
-    return None if value is None else value.quantize(Decimal("0.1"))
-
-
-def _clock(moment: datetime) -> str:
-    return f"{moment:%H:%M:%SZ}"
-
-
-def _moment(moment: datetime | None) -> str:
-    return f"{moment:%Y-%m-%d %H:%MZ}" if moment else "?"
 
 
 def _pad(content: Content, width: int) -> Content:

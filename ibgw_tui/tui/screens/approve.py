@@ -20,8 +20,9 @@ from ibgw_tui.service.views import Shown, Ticket
 from ibgw_tui.tui import arming
 from ibgw_tui.tui.arming import Phase
 from ibgw_tui.tui.changes import what_changed
+from ibgw_tui.tui.present import countdown, number
 from ibgw_tui.tui.screens.dialog import ArmedScreen
-from ibgw_tui.tui.sheet import Sheet, code_of, digest_shown, grouped, make_sheet
+from ibgw_tui.tui.sheet import Sheet, code_of, digest_shown, make_sheet
 from ibgw_tui.tui.tiers import plan_of, unusual
 
 __all__ = ["ApproveAnswer", "ApproveScreen", "what_changed"]
@@ -118,7 +119,7 @@ class ApproveScreen(ArmedScreen[ApproveAnswer]):
     def typing_text(self) -> str:
         intent = self.ticket.record.intent
         return (
-            f"{', '.join(unusual(self.ticket))}: type {code_of(self.ticket)} or {grouped(intent.quantity)}, "
+            f"{', '.join(unusual(self.ticket))}: type {code_of(self.ticket)} or {number(intent.quantity)}, "
             f"then Y  [{self.state.typed or ' '}]"
         )
 
@@ -126,8 +127,7 @@ class ApproveScreen(ArmedScreen[ApproveAnswer]):
         preview = self.ticket.record.preview
         if preview is None:
             return ""
-        seconds = max(0, int((preview.expires_at - self._time()).total_seconds()))
-        return f"   expires in {seconds // 60}:{seconds % 60:02d}"
+        return f"   expires in {countdown(preview.expires_at - self._time())}"
 
     def answered(self) -> ApproveAnswer | None:
         state, shown = self.state, self.ticket.shown

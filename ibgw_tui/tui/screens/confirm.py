@@ -20,6 +20,8 @@ from ibgw_tui.tui.sheet import MUTED, Sheet, safe_part
 class ConfirmScreen(ArmedScreen[bool]):
     """Returns True when the question was confirmed, None when it was closed."""
 
+    WIDEST = 92
+
     def __init__(
         self,
         title: str,

@@ -18,7 +18,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.geometry import Region
+from textual.geometry import Region, Size
 from textual.screen import ModalScreen
 from textual.strip import Strip
 from textual.widget import Widget
@@ -35,8 +35,6 @@ LEAST_WIDTH, LEAST_HEIGHT = 80, 24
 """Below this no decision is offered (R10)."""
 FRAMED_WIDTH, FRAMED_HEIGHT = 100, 30
 """From this size on a page has a border and air around it."""
-WIDEST = 132
-"""Wider lines are hard to read across."""
 KILL_CHORD = "f12"
 """The app's priority key that closes the kill switch. `K` is passed on to it from dialogs without text."""
 
@@ -91,11 +89,13 @@ class ArmedScreen(ModalScreen[Answer], Generic[Answer]):
     AUTO_FOCUS = ""
     ALLOW_SELECT = False
     BINDINGS: ClassVar[list[BindingType]] = []
+    WIDEST: ClassVar[int] = 132
+    """Columns at most: wider lines are hard to read across."""
     DEFAULT_CSS = """
     ArmedScreen { background: $background; align: center middle; overflow: hidden; }
     ArmedScreen:ansi { background: ansi_default; }
     ArmedScreen ToastRack, ArmedScreen Tooltip { display: none; }
-    ArmedScreen #frame { height: auto; width: 1fr; max-width: 132; background: $surface; }
+    ArmedScreen #frame { height: auto; width: 1fr; background: $surface; }
     ArmedScreen:ansi #frame { background: ansi_default; }
     ArmedScreen #frame.-framed { border: round $primary; padding: 0 1; }
     ArmedScreen #frame.-framed.-live { border: heavy $error; }
@@ -112,6 +112,7 @@ class ArmedScreen(ModalScreen[Answer], Generic[Answer]):
         self._jump = arming.ClockJump(clock().timestamp(), time.monotonic()) if clock else None
         self._asked_frame = -1
         self._scroll = 0
+        self._laid_out = Size(0, 0)
         self._foot: dict[str, Content] = {}
         self._resumed_before = False
 
@@ -156,7 +157,7 @@ class ArmedScreen(ModalScreen[Answer], Generic[Answer]):
             yield Static(id="keys")
 
     def on_mount(self) -> None:
-        self._lay_out()
+        self._sized()
         self.set_interval(arming.BEAT, self._beat, name="arming")
         self.watch(self.app, "app_focus", self._focus_changed, init=False)
         self.app.app_suspend_signal.subscribe(self, lambda _: self.feed(arming.Suspended(self._now(), "it is stopped")))
@@ -171,15 +172,16 @@ class ArmedScreen(ModalScreen[Answer], Generic[Answer]):
 
     def _lay_out(self) -> str:
         """Make the page for the window's size. Returns why it cannot be shown, or ''."""
-        columns, rows = self.app.size
+        columns, rows = self._laid_out = self.app.size
         framed = columns >= FRAMED_WIDTH and rows >= FRAMED_HEIGHT
         frame = self.query_one("#frame")
+        frame.styles.max_width = self.WIDEST
         frame.set_class(framed, "-framed")
         frame.set_class(self._live, "-live")
         typing = bool(self.state.plan.accepted)
         self.query_one("#typing").display = typing
         foot = 2 + typing + (3 if framed else 0)
-        width = min(columns, WIDEST) - (4 if framed else 0)
+        width = min(columns, self.WIDEST) - (4 if framed else 0)
         sheet = self.make_page(width, max(1, rows - foot), self._scroll)
         self.page.show(sheet)
         if columns < LEAST_WIDTH or rows < LEAST_HEIGHT:
@@ -238,8 +240,13 @@ class ArmedScreen(ModalScreen[Answer], Generic[Answer]):
         self._resumed_before = True
 
     def on_resize(self) -> None:
-        if self.is_mounted:
-            problem = self._lay_out()
+        if self._laid_out != self.app.size:
+            self._sized()
+
+    def _sized(self) -> None:
+        first = self._laid_out == Size(0, 0)
+        problem = self._lay_out()
+        if problem or not first:
             self.feed(arming.Resized(self._now(), problem))
 
     def stalled(self, milliseconds: float) -> None:
