@@ -7,7 +7,7 @@ what is reported was saved before: a killed terminal finds its working orders ag
 from __future__ import annotations
 
 import asyncio
-import contextlib
+import logging
 from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from datetime import datetime
@@ -37,6 +37,8 @@ from ibgw_tui.exchange.instruments import INSTRUMENTS
 from ibgw_tui.exchange.lookup import resolve
 
 NAME = "SIMULATED"
+
+log = logging.getLogger(__name__)
 
 
 class SimulatedBroker:
@@ -115,6 +117,7 @@ class SimulatedBroker:
             self._deliver(reports)
         if self._ticker is None and self._tick_seconds is not None:
             self._ticker = asyncio.create_task(self._ticking(self._tick_seconds), name="simulated-market")
+            self._ticker.add_done_callback(self._stopped)
 
     async def close(self) -> None:
         """End the session and let go of the market; what is saved stays as it was reported."""
@@ -236,10 +239,19 @@ class SimulatedBroker:
         return rejection
 
     async def _ticking(self, seconds: float) -> None:
-        with contextlib.suppress(OutcomeUnknown):  # the session was cut, and said why
-            while True:
-                await asyncio.sleep(seconds)
-                await self.step()
+        while True:
+            await asyncio.sleep(seconds)
+            await self.step()
+
+    def _stopped(self, ticker: asyncio.Task[None]) -> None:
+        """A market that stands still must not look alive."""
+        error = None if ticker.cancelled() else ticker.exception()
+        if error is not None and self._connected:
+            log.error("the simulated market stopped", exc_info=error)
+            self._say_link(LinkState.DISCONNECTED, f"the simulated market stopped: {type(error).__name__}: {error}")
+            self._cut()
+        if self._ticker is ticker:
+            self._ticker = None
 
     async def _commit(self, act: Callable[[Exchange, datetime], list[Report]], *, silent: bool = False) -> None:
         """Act, save, tell: whole, even when the caller is cancelled half-way."""
