@@ -79,7 +79,7 @@ KEYS: tuple[Key, ...] = (
         "To the newest row. New rows come in below and never move the cursor."),
     Key("open", ("enter",), "Enter", "open", "open", _MOVE, Place.LIST,
         "Open the ticket (or the audit entry): the keys above then scroll it. Enter never decides anything."),
-    Key("back", ("escape",), "Esc", "back", "back", _MOVE, Place.APP,
+    Key("back", ("escape",), "Esc", "go_back", "back", _MOVE, Place.APP,
         "Back: from the ticket to the list, out of a filter, out of a dialog."),
     Key("ticket_down", ("j", "down"), "j ↓", "ticket_down", "scroll", _MOVE, Place.TICKET, "One line down."),
     Key("ticket_up", ("k", "up"), "k ↑", "ticket_up", "scroll", _MOVE, Place.TICKET, "One line up."),
@@ -104,7 +104,7 @@ KEYS: tuple[Key, ...] = (
         "Ask the broker to cancel the order. It may still fill until the broker has answered."),
     Key("cancel_all", ("X",), "X", "cancel_all", "cancel all", _STOP, Place.ORDERS,
         "Ask the broker to cancel every working order."),
-    Key("kill", ("K",), "K", "kill", "kill switch", _STOP, Place.APP,
+    Key("kill", ("K", "f12"), "K F12", "kill", "kill switch", _STOP, Place.APP,
         "Close the kill switch at once, from anywhere, also inside a dialog: no new order leaves. "
         "When it is closed: open it, with a reason.", priority=True),
     # looking

@@ -7,17 +7,37 @@ is only text. Nothing that came from an agent, the store or a broker reaches a w
 
 from __future__ import annotations
 
+from rich.cells import cell_len, set_cell_size
 from textual.content import Content
 
 from ibgw_tui.core.text import one_line, sanitise
 
+MOST = 20_000
+"""Characters of one text that are looked at. Longer ones are cut and say so; nothing here needs more."""
+
+
+def _cut(text: str, most: int) -> str:
+    return text if len(text) <= most else f"{text[:most]} … ({len(text) - most:,} more characters)"
+
 
 def safe(text: str, style: str = "") -> Content:
     """Several lines of foreign text as inert content."""
-    return Content.styled(sanitise(text), style) if style else Content(sanitise(text))
+    clean = sanitise(_cut(text, MOST))
+    return Content.styled(clean, style) if style else Content(clean)
 
 
 def safe_line(text: str, style: str = "", width: int | None = None) -> Content:
     """One line of foreign text, cut to `width`, as inert content."""
-    flat = one_line(text, width)
+    flat = one_line(_cut(text, MOST), width)
     return Content.styled(flat, style) if style else Content(flat)
+
+
+def fit(text: str, width: int, *, right: bool = False) -> str:
+    """One line of foreign text in exactly `width` cells; an ellipsis says that it was cut."""
+    # Escapes and marks may shrink: look a little further than the cells that will be shown.
+    flat = one_line(text[: width * 8 + 64])
+    length = cell_len(flat)
+    if length > width:
+        return set_cell_size(set_cell_size(flat, max(0, width - 1)).rstrip() + "…", width)
+    space = " " * (width - length)
+    return space + flat if right else flat + space

@@ -1,0 +1,209 @@
+"""The terminal: three views over one desk. It owns the views, the feed and the clock; it decides nothing.
+
+`DeskApp(port)` is all there is to construct. What keys do is in `keys`, what deciding means in
+`deciding`, what is on the screens in `screens` and `widgets`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Coroutine, Iterable
+from typing import Any, ClassVar, TypeVar
+
+from textual.app import App, SystemCommand
+from textual.binding import BindingType
+from textual.screen import Screen
+
+from ibgw_tui.service.views import Ticket
+from ibgw_tui.tui import theme
+from ibgw_tui.tui.deciding import Deciding
+from ibgw_tui.tui.feed import Feed
+from ibgw_tui.tui.keys import Place, bindings, grouped
+from ibgw_tui.tui.port import DeskPort
+from ibgw_tui.tui.present import Tone
+from ibgw_tui.tui.screens.audit import AuditScreen
+from ibgw_tui.tui.screens.blotter import BlotterScreen
+from ibgw_tui.tui.screens.board import BoardScreen
+from ibgw_tui.tui.screens.desk import DeskScreen
+from ibgw_tui.tui.screens.help import HelpScreen
+from ibgw_tui.tui.screens.orders import OrdersScreen
+from ibgw_tui.tui.session import Session
+
+Answer = TypeVar("Answer")
+TICK = 1.0
+
+
+class DeskApp(App[int]):
+    """Shows a desk and asks a person."""
+
+    CSS_PATH = "styles.tcss"
+    TITLE = "ibgw"
+    DEFAULT_MODE = "desk"
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Place.APP)]
+    ENABLE_COMMAND_PALETTE = True
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-vast")]  # noqa: RUF012  Textual's own form
+
+    def __init__(self, port: DeskPort, *, theme_name: str | None = None) -> None:
+        """`theme_name`: one of `theme.NAMES`; None is the dark one."""
+        super().__init__()
+        self.animation_level = "none"
+        self.port = port
+        self.session = Session(port)
+        self.session.on_change = self._changed
+        self.feed = Feed(self.session, wanted=self._wanted, show_ticket=self._show_ticket)
+        self.deciding = Deciding(self.session, self)
+        self._register_themes(theme_name or theme.DEFAULT)
+        views: dict[str, Callable[[], Screen[Any]]] = {
+            "desk": lambda: DeskScreen(self.session, self.deciding, self.feed),
+            "blotter": lambda: BlotterScreen(self.session, self.deciding, self.feed),
+            "audit": lambda: AuditScreen(self.session),
+        }
+        for name, make in views.items():
+            self.add_mode(name, make)
+
+    def _register_themes(self, chosen: str) -> None:
+        for ours in theme.OURS:
+            self.register_theme(ours)
+        for name in set(self.available_themes) - set(theme.NAMES):
+            self.unregister_theme(name)
+        self.theme = chosen if chosen in theme.NAMES else theme.DEFAULT
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return theme.FALLBACK
+
+    def on_mount(self) -> None:
+        self.run_worker(self.feed.run(), name="feed", exit_on_error=False)
+        self.set_interval(TICK, self._tick, name="tick")
+
+    # ---- what is on the screen
+
+    @property
+    def view(self) -> BoardScreen | None:
+        """The view of the current mode, also while a dialog is over it."""
+        stack = self.screen_stack
+        return stack[0] if stack and isinstance(stack[0], BoardScreen) else None
+
+    @property
+    def dialog_is_open(self) -> bool:
+        return len(self.screen_stack) > 1
+
+    @property
+    def displayed_ref(self) -> str | None:
+        """Reference of the order whose ticket is on display."""
+        view = self.view
+        if not isinstance(view, OrdersScreen) or not view.is_mounted:
+            return None
+        ticket = view.ticket_pane.ticket
+        return ticket.record.order_ref if ticket is not None else None
+
+    def select(self, order_ref: str) -> bool:
+        """Put the cursor of the current list on an order; False when it is not listed."""
+        view = self.view
+        return isinstance(view, OrdersScreen) and view.select(order_ref)
+
+    def _changed(self) -> None:
+        view = self.view
+        if view is not None:
+            view.show()
+
+    def _tick(self) -> None:
+        view = self.view
+        if view is not None:
+            view.tick()
+
+    def _wanted(self) -> str | None:
+        view = self.view
+        return view.wanted if isinstance(view, OrdersScreen) else None
+
+    def _show_ticket(self, ref: str, ticket: Ticket | None) -> None:
+        view = self.view
+        if isinstance(view, OrdersScreen):
+            view.show_ticket(ref, ticket)
+
+    # ---- what deciding needs
+
+    async def ask(self, screen: Screen[Answer]) -> Answer | None:
+        return await self.push_screen_wait(screen)
+
+    def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        self.run_worker(self._caught(work, name), name=name, exit_on_error=False)
+
+    async def _caught(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Whatever fails in here is a fault of ours; the operator learns of it, and the desk stays open."""
+        try:
+            await work
+        except Exception as error:  # noqa: BLE001  said on the screen
+            self.log.error(error)
+            self.session.say(
+                f"{name}: failed ({type(error).__name__}); look at the status before you do anything again", Tone.ALARM
+            )
+
+    def reread(self) -> None:
+        self.feed.ring()
+
+    # ---- actions
+
+    def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
+        if action == "kill":
+            # Closing works over any dialog. Opening asks, and one question is open at a time.
+            return self.session.switch_open or self.session.desk is None or not self.dialog_is_open
+        return super().check_action(action, parameters)
+
+    def action_kill(self) -> None:
+        self.deciding.kill()
+
+    async def action_view(self, name: str) -> None:
+        if not self.dialog_is_open:
+            await self.switch_mode(name)
+            self.feed.ring()
+
+    def action_go_back(self) -> None:
+        if self.view is not None:
+            self.view.back()
+
+    def action_help(self) -> None:
+        groups = [(group.value, [(key.shown, key.label, key.help) for key in keys]) for group, keys in grouped()]
+        self.push_screen(HelpScreen(groups))
+
+    def action_quit_guard(self) -> None:
+        self.deciding.leave(lambda: self.exit(0), self._reasons_to_stay())
+
+    async def action_quit(self) -> None:
+        """Textual's own way out leads past nobody either."""
+        self.action_quit_guard()
+
+    def _reasons_to_stay(self) -> list[str]:
+        session, reasons = self.session, []
+        if session.in_flight:
+            reasons.append(f"{len(session.in_flight)} approval is on its way to the desk and not answered yet.")
+        if session.port.is_router:
+            held, working = len(session.held_back()), len(session.at_broker())
+            if held:
+                reasons.append(f"{held} approved and not sent yet: nothing sends them without this terminal's router.")
+            if working:
+                reasons.append(f"{working} at the broker: fills are not heard until a router runs again.")
+            if reasons:
+                reasons.append("`ibgw router` in another terminal takes over when this one is closed.")
+        elif session.held_back():
+            reasons.append(
+                f"{len(session.held_back())} approved and in their hold-back: only a terminal can recall them."
+            )
+        return reasons
+
+    def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
+        """The palette: looking around only. Nothing in it decides."""
+        yield SystemCommand("Review desk", "Orders that wait", lambda: self._go("desk"))
+        yield SystemCommand("Blotter", "Orders that were sent or have ended", lambda: self._go("blotter"))
+        yield SystemCommand("Audit log", "The newest entries", lambda: self._go("audit"))
+        yield SystemCommand(
+            "Theme", "Dark, light, high contrast, or the terminal's own colours", self.action_change_theme
+        )
+        yield SystemCommand("Keys", "All keys and what they do", self.action_help)
+        yield SystemCommand("Copy reference", "Of the order under the cursor, to the clipboard", self._copy)
+        yield SystemCommand("Screenshot", "Save what is on the screen as an SVG file", self.deliver_screenshot)
+
+    def _go(self, name: str) -> None:
+        self.call_later(self.action_view, name)
+
+    def _copy(self) -> None:
+        if self.view is not None:
+            self.view.action_copy()

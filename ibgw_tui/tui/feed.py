@@ -1,0 +1,142 @@
+"""Keeps the screens as new as the desk: reads when the doorbell rings and once a second.
+
+One reading at a time, and rings in between become one more. A reading that fails, or that takes too
+long, is said on the screen ("FEED DOWN since ...") and tried again for as long as the terminal is
+open: a screen that quietly stopped being true is the one thing that must not happen here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Callable
+
+from ibgw_tui.core.errors import GatewayError, NotFound
+from ibgw_tui.core.text import one_line
+from ibgw_tui.service.views import Ticket
+from ibgw_tui.tui.session import Session, Snapshot
+from ibgw_tui.tui.widgets.banner import FeedHealth
+
+log = logging.getLogger(__name__)
+
+EVERY = 1.0
+"""Seconds between readings when nothing rings."""
+LISTS_EVERY = 5.0
+"""The lists are read when the audit log grew (every change of an order is in it), and at least so often."""
+GATHER = 0.03
+"""Rings that come so close together are one reading."""
+PATIENCE = 3.0
+"""A reading that takes longer is a feed that is down."""
+
+
+class Feed:
+    """The loop, and what it was asked for."""
+
+    def __init__(
+        self, session: Session, *, wanted: Callable[[], str | None], show_ticket: Callable[[str, Ticket | None], None]
+    ) -> None:
+        """`wanted` names the order whose ticket is on display; `show_ticket` takes it (None: it is not there)."""
+        self._session = session
+        self._wanted = wanted
+        self._show_ticket = show_ticket
+        self._rung = asyncio.Event()
+        self._due_at = 0.0
+        self._everything = True
+        self._lists_read_at = 0.0
+        self._audit_seq = -1
+        self.readings = 0
+        """Complete ones, for tests and for the curious."""
+
+    def ring(self, *, everything: bool = True) -> None:
+        """Something changed (or, with `everything` off, only another ticket is wanted)."""
+        self._everything = self._everything or everything
+        self._rung.set()
+
+    async def run(self) -> None:
+        """Until cancelled."""
+        stop = self._session.port.listen(self.ring)
+        try:
+            while True:
+                await self._once()
+                await self._until_due()
+        finally:
+            stop()
+
+    async def _until_due(self) -> None:
+        """Wait for a ring, or for the next second."""
+        left = self._due_at - time.monotonic()
+        if left > 0:
+            try:
+                await asyncio.wait_for(self._rung.wait(), left)
+            except TimeoutError:
+                pass
+            else:
+                await asyncio.sleep(GATHER)
+        if time.monotonic() >= self._due_at:
+            self._everything, self._due_at = True, time.monotonic() + EVERY
+
+    async def _once(self) -> None:
+        """One reading, watched."""
+        self._rung.clear()
+        reading = asyncio.ensure_future(self._read())
+        try:
+            done, _ = await asyncio.wait({reading}, timeout=PATIENCE)
+            while not done:
+                self._down(f"the desk has not answered for {PATIENCE:.0f} s")
+                done, _ = await asyncio.wait({reading}, timeout=PATIENCE)
+            reading.result()
+        except asyncio.CancelledError:
+            reading.cancel()
+            raise
+        except Exception as error:  # a feed that stops must be seen, whatever stopped it
+            log.warning("reading the desk failed", exc_info=error)
+            self._down(problem_of(error))
+            self._lists_read_at = 0.0
+            await asyncio.sleep(EVERY)
+        else:
+            self._up()
+
+    async def _read(self) -> None:
+        port, session = self._session.port, self._session
+        wanted, everything, unknown = self._wanted(), self._everything, frozenset(session.unknown)
+        self._everything = False
+        if wanted is not None:
+            await self._read_ticket(wanted)
+        if everything:
+            session.desk = await port.desk()
+            due = time.monotonic() - self._lists_read_at >= LISTS_EVERY
+            if due or session.desk.audit_seq != self._audit_seq or session.lists is None:
+                queue, blotter = tuple(await port.queue()), tuple(reversed(await port.blotter()))
+                session.lists = Snapshot(queue, blotter, {row.order_ref: row for row in blotter})
+                self._audit_seq, self._lists_read_at = session.desk.audit_seq, time.monotonic()
+            session.unknown -= unknown  # what is shown now was read after the act
+            session.on_change()
+        self.readings += 1
+
+    async def _read_ticket(self, ref: str) -> None:
+        try:
+            ticket = await self._session.port.ticket(ref)
+        except NotFound:
+            self._show_ticket(ref, None)
+        else:
+            self._show_ticket(ref, ticket)
+
+    def _down(self, problem: str) -> None:
+        health = self._session.health
+        self._session.health = FeedHealth(health.down_since or self._session.now, problem, health.lag_seconds)
+        self._session.on_change()
+
+    def _up(self) -> None:
+        health = self._session.health
+        if health.down_since is not None:
+            self._session.health = FeedHealth(lag_seconds=health.lag_seconds)
+            self._session.on_change()
+
+
+def problem_of(error: BaseException) -> str:
+    """What failed, in one line; of an unexpected failure only its kind, for its text may hold anything."""
+    if isinstance(error, GatewayError):
+        action = f" - {error.user_action}" if error.user_action else ""
+        return one_line(f"{error.code.value}: {error.message}{action}", 300)
+    return f"unexpected failure ({type(error).__name__})"

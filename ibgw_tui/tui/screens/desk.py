@@ -1,0 +1,36 @@
+"""The review desk: orders that wait for the operator, and one of them as a ticket."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+from textual.content import Content
+
+from ibgw_tui.service.views import OrderRow
+from ibgw_tui.tui.safe import safe_line
+from ibgw_tui.tui.screens.orders import OrdersScreen
+from ibgw_tui.tui.session import Snapshot
+from ibgw_tui.tui.widgets.columns import QUEUE, Column
+
+
+class DeskScreen(OrdersScreen):
+    COLUMNS: ClassVar[Sequence[Column]] = QUEUE
+    view = "desk"
+    title_word = "orders that wait"
+    no_ticket = Content("\n Choose an order: its ticket stands here.")
+
+    def rows_of(self, lists: Snapshot) -> Sequence[OrderRow]:
+        return lists.queue
+
+    def empty_text(self) -> Content:
+        account = self.session.desk.accounts[0] if self.session.desk and self.session.desk.accounts else "DU1234567"
+        return Content.assemble(
+            "\n",
+            ("No orders wait.", "bold"),
+            "\n\nAgents, scripts and people stage them; you decide here.\nStage one in another terminal:\n\n",
+            ("ibgw stage --account ", "$secondary"),
+            safe_line(account, "$secondary", 20),
+            (" --symbol AAPL --side buy --quantity 1 --limit-price 99.50", "$secondary"),
+            "\n\nIt appears here at once. a then opens its review, ? lists all keys.",
+        )

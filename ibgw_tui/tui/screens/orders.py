@@ -1,0 +1,214 @@
+"""A list of orders and one of them as a ticket: what the review desk and the blotter share.
+
+In a narrow window Enter puts the ticket in the list's place; in a wide one it moves the keys into the
+ticket. Whatever is decided is decided about the order under the cursor, and only when its ticket is
+the one on display.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import BindingType
+from textual.containers import Container, Vertical
+from textual.content import Content
+from textual.widgets import Static
+
+from ibgw_tui.service.views import OrderRow, Ticket
+from ibgw_tui.tui.deciding import Deciding
+from ibgw_tui.tui.feed import Feed
+from ibgw_tui.tui.keys import Place, bindings
+from ibgw_tui.tui.messages import CursorMoved, RowOpened
+from ibgw_tui.tui.present import Tone
+from ibgw_tui.tui.screens.board import BoardScreen
+from ibgw_tui.tui.session import Session, Snapshot
+from ibgw_tui.tui.theme import STYLES
+from ibgw_tui.tui.widgets.columns import Column
+from ibgw_tui.tui.widgets.filter_input import FilterInput
+from ibgw_tui.tui.widgets.footer import Situation
+from ibgw_tui.tui.widgets.order_list import OrderList
+from ibgw_tui.tui.widgets.ticket import TicketPane
+
+
+class OrdersScreen(BoardScreen):
+    """List and ticket. Subclasses say which orders."""
+
+    BINDINGS: ClassVar[list[BindingType]] = [*bindings(Place.ORDERS)]
+    COLUMNS: ClassVar[Sequence[Column]] = ()
+    START_AT_END = False
+    title_word = ""
+    no_ticket = Content("")
+
+    def __init__(self, session: Session, deciding: Deciding, feed: Feed) -> None:
+        super().__init__(session)
+        self._deciding = deciding
+        self._feed = feed
+        self._filter = ""
+        self._order_name = ""
+        self._titled = Content("")
+
+    # ---- for subclasses
+
+    def rows_of(self, lists: Snapshot) -> Sequence[OrderRow]:
+        raise NotImplementedError
+
+    def fates_of(self, lists: Snapshot) -> Mapping[str, OrderRow]:
+        """What became of orders that left the list."""
+        return lists.sent
+
+    def empty_text(self) -> Content:
+        """What a newcomer reads when there is nothing in the list."""
+        raise NotImplementedError
+
+    # ---- the body
+
+    def compose_body(self) -> ComposeResult:
+        clock = self.session.port.clock
+        with Container(id="pair"):
+            with Vertical(id="list-box"):
+                yield FilterInput()
+                yield Static(id="titles")
+                yield OrderList(self.COLUMNS, clock=clock, start_at_end=self.START_AT_END, name="orders")
+                yield Static(id="empty")
+            yield TicketPane(clock=clock, empty=self.no_ticket)
+
+    @property
+    def orders(self) -> OrderList:
+        return self.query_one(OrderList)
+
+    @property
+    def ticket_pane(self) -> TicketPane:
+        return self.query_one(TicketPane)
+
+    def show_body(self) -> None:
+        lists, orders = self.session.lists, self.orders
+        if lists is not None:
+            orders.show_orders(self.rows_of(lists), self.fates_of(lists))
+        is_empty = not orders.rows.shown
+        self.query_one("#list-box").set_class(is_empty, "-empty")
+        if is_empty:
+            text = self.empty_text() if lists is not None else Content(" reading the desk ...")
+            self.query_one("#empty", Static).update(text)
+        self._show_titles()
+
+    def _show_titles(self) -> None:
+        orders = self.orders
+        self.query_one("#titles", Static).update(orders.titles(), layout=False)
+        rows = orders.rows
+        told = [f"{rows.total}"]
+        if rows.is_filtered:
+            told = [f"{rows.total - len(rows.hidden)} of {rows.total} shown by the filter"]
+        if self._order_name:
+            told.append(f"by {self._order_name}")
+        if rows.below:
+            told.append(f"{rows.below} below ↓")
+        title = Content.assemble(" ", self.title_word, " ", (" · ".join(told), STYLES[Tone.QUIET]), " ")
+        box = self.query_one("#list-box")
+        if not self._titled.is_same(title):
+            self._titled = title
+            box.border_title = title
+
+    def tick_body(self) -> None:
+        self.orders.tick()
+        self.ticket_pane.tick()
+
+    # ---- the ticket
+
+    @property
+    def wanted(self) -> str | None:
+        """Reference of the order whose ticket belongs on the screen."""
+        return self.orders.cursor if self._composed else None
+
+    def show_ticket(self, ref: str, ticket: Ticket | None) -> None:
+        """A ticket was read. It is shown only if the cursor still stands on its order."""
+        if not self._composed or ref != self.wanted or not self.is_current:
+            return
+        if ticket is None:
+            self.ticket_pane.show_nothing()
+        else:
+            self.ticket_pane.show(ticket)
+        self.show_footer()
+
+    def on_cursor_moved(self, message: CursorMoved) -> None:
+        selected = self.orders.selected
+        if selected is None:
+            self.ticket_pane.show_nothing()
+        elif self.ticket_pane.ref != selected.order_ref:
+            self.ticket_pane.show_reading(selected)
+        self._show_titles()
+        self.show_footer()
+        self._feed.ring(everything=False)
+
+    def on_row_opened(self, message: RowOpened) -> None:
+        self.add_class("-ticket")
+        self.ticket_pane.focus()
+        self.call_after_refresh(self.show_footer)
+
+    def back(self) -> None:
+        if self.has_class("-ticket") or self.ticket_pane.has_focus:
+            self.remove_class("-ticket")
+            self.focus_list()
+        elif self._filter:
+            self.query_one(FilterInput).action_leave_filter()
+        self.call_after_refresh(self.show_footer)
+
+    def focus_list(self) -> None:
+        self.orders.focus()
+
+    def select(self, ref: str) -> bool:
+        """Put the cursor on an order, if it is listed."""
+        return self._composed and self.orders.select(ref)
+
+    def situation(self) -> Situation:
+        session, pane = self.session, self.ticket_pane
+        selected = self.orders.selected
+        shown = pane.ticket if selected is not None and pane.ref == selected.order_ref else None
+        return Situation(
+            view=self.view,
+            selected=selected,
+            approvable=shown is not None and shown.approvable,
+            in_ticket=self.has_class("-ticket"),
+            switch_open=session.switch_open,
+            read_only=session.port.read_only,
+            may_decide=session.may_decide,
+            working=len(session.at_broker()),
+        )
+
+    # ---- actions
+
+    @property
+    def copied(self) -> str | None:
+        return self.orders.cursor
+
+    def filter_by(self, text: str) -> None:
+        self._filter = text.strip()
+        self.orders.filter_by(text)
+        self.show_body()
+
+    def action_newest(self) -> None:
+        self.back()
+        self.orders.action_last()
+
+    def action_order_by(self) -> None:
+        self._order_name = self.orders.order_by_next()
+        self._show_titles()
+
+    def action_approve(self) -> None:
+        self._deciding.approve(self.ticket_pane.ticket, self.orders.selected)
+
+    def action_reject(self) -> None:
+        self._deciding.reject(self.ticket_pane.ticket, self.orders.selected)
+
+    def action_submit(self) -> None:
+        self._deciding.submit(self.orders.selected)
+
+    def action_recall(self) -> None:
+        self._deciding.recall(self.orders.selected)
+
+    def action_cancel(self) -> None:
+        self._deciding.cancel(self.orders.selected)
+
+    def action_cancel_all(self) -> None:
+        self._deciding.cancel_all(self.orders.rows.hidden)

@@ -1,0 +1,73 @@
+"""What all screens share: the port, what was last read from it, and what came of the last acts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from ibgw_tui.core.lifecycle import AT_BROKER, Status
+from ibgw_tui.core.terms import KillSwitch
+from ibgw_tui.service.views import DeskState, OrderRow
+from ibgw_tui.tui.port import DeskPort
+from ibgw_tui.tui.present import Tone
+from ibgw_tui.tui.widgets.banner import FeedHealth
+from ibgw_tui.tui.widgets.results import KEPT, Result
+
+LEAST_WIDTH, LEAST_HEIGHT = 80, 24
+"""Below this the screen cannot show an order without cutting it, so nothing can be decided."""
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """The lists as of one reading."""
+
+    queue: tuple[OrderRow, ...] = ()
+    blotter: tuple[OrderRow, ...] = ()
+    """Oldest first: here, as everywhere on the screen, new rows come in at the bottom."""
+    sent: Mapping[str, OrderRow] = field(default_factory=dict)
+    """The blotter by reference."""
+
+
+class Session:
+    """Shared state. Whoever changes it calls `changed`."""
+
+    def __init__(self, port: DeskPort) -> None:
+        self.port = port
+        self.desk: DeskState | None = None
+        self.lists: Snapshot | None = None
+        self.health = FeedHealth()
+        self.results: list[Result] = []
+        self.in_flight: set[str] = set()
+        """Orders whose approval was handed to the desk and not answered yet."""
+        self.unknown: set[str] = set()
+        """Orders of which nobody can say what came of the last act, until the desk was read again."""
+        self.big_enough = True
+        self.on_change: Callable[[], None] = lambda: None
+
+    @property
+    def now(self) -> datetime:
+        return self.port.clock()
+
+    @property
+    def switch_open(self) -> bool:
+        """As last read; not known is closed."""
+        return self.desk is not None and self.desk.switch.state is KillSwitch.OPEN
+
+    @property
+    def may_decide(self) -> bool:
+        return self.big_enough and not self.port.read_only
+
+    def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
+        """Add a line to the results, which every screen shows."""
+        self.results.append(Result(self.now, text, tone))
+        del self.results[:-KEPT]
+        self.on_change()
+
+    def at_broker(self) -> list[OrderRow]:
+        """Orders the broker has or may have, as last read."""
+        return [row for row in self.lists.blotter if row.status in AT_BROKER] if self.lists else []
+
+    def held_back(self) -> list[OrderRow]:
+        """Approved, and not sent yet."""
+        return [row for row in self.lists.queue if row.status is Status.APPROVED] if self.lists else []

@@ -1,0 +1,131 @@
+"""What nobody may overlook: one loud line for each thing that is wrong with the desk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from textual.content import Content
+from textual.geometry import Size
+from textual.widget import Widget
+
+from ibgw_tui.core.broker import LinkState
+from ibgw_tui.core.terms import KillSwitch
+from ibgw_tui.service.views import DeskState
+from ibgw_tui.tui.present import Tone, age, utc_clock
+from ibgw_tui.tui.safe import fit
+from ibgw_tui.tui.theme import STYLES
+
+MOST = 4
+"""Lines. The screen must keep room for the orders."""
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    text: str
+    tone: Tone = Tone.ALARM
+
+
+@dataclass(frozen=True, slots=True)
+class FeedHealth:
+    """How well this screen keeps up with the desk."""
+
+    down_since: datetime | None = None
+    problem: str = ""
+    lag_seconds: float = 0.0
+    """How long the screen's loop was away, if that was long."""
+
+
+def alarms(state: DeskState | None, feed: FeedHealth, router_problem: str, now: datetime) -> list[Alarm]:
+    """Everything that is wrong, worst first. Pure."""
+    found: list[Alarm] = []
+    if feed.down_since is not None:
+        found.append(
+            Alarm(
+                f"FEED DOWN since {utc_clock(feed.down_since)} - what you see is old, nothing can be approved; "
+                f"trying again. {feed.problem}"
+            )
+        )
+    if feed.lag_seconds:
+        found.append(Alarm(f"STALE: this screen was {feed.lag_seconds:.1f} s behind", Tone.CAUTION))
+    if state is None:
+        return found
+    if not state.audit_ok:
+        found.append(Alarm(f"AUDIT LOG BROKEN - nothing can be sent. {state.audit_problem}"))
+    if state.in_doubt:
+        found.append(
+            Alarm(
+                f"{state.in_doubt} {_orders(state.in_doubt)} IN DOUBT - the broker may have it. "
+                "It is looked up, never sent again. Press 2 for the blotter"
+            )
+        )
+    found += _of_the_broker(state, router_problem)
+    if state.discrepancies:
+        found.append(
+            Alarm(f"{state.discrepancies} reports of the broker do not fit our records - see the audit log, key 3")
+        )
+    if state.switch.state is not KillSwitch.OPEN:
+        found.append(Alarm(_who_closed(state, now), Tone.CAUTION))
+    return found
+
+
+def _of_the_broker(state: DeskState, router_problem: str) -> list[Alarm]:
+    found = []
+    if state.router is None or not state.router_alive:
+        seen = f", last seen {utc_clock(state.router.heartbeat_at)}" if state.router else ""
+        found.append(
+            Alarm(f"NO ROUTER{seen} - approved orders are not sent, and fills are not heard. Run: ibgw router")
+        )
+    elif state.link_state not in (None, LinkState.CONNECTED):
+        word = "BROKER UNREACHABLE" if state.link_state == LinkState.BROKER_UNREACHABLE else "DISCONNECTED"
+        since = f" since {utc_clock(state.link_at)}" if state.link_at else ""
+        found.append(Alarm(f"{word}{since} - no order leaves. {state.link_text}"))
+    if router_problem:
+        found.append(Alarm(f"router: {router_problem}", Tone.CAUTION))
+    return found
+
+
+def _who_closed(state: DeskState, now: datetime) -> str:
+    switch = state.switch
+    if switch.changed_at is None:
+        why = "it was never opened" if switch.source == "default" else f"it counts as closed ({switch.source})"
+        return f"kill switch: {why}. K opens it, with a reason"
+    ago = age(now - switch.changed_at)
+    return f"kill switch closed by {switch.changed_by} at {utc_clock(switch.changed_at)}, {ago} ago: {switch.reason}"
+
+
+def _orders(count: int) -> str:
+    return "order" if count == 1 else "orders"
+
+
+class Banners(Widget):
+    """The alarms, one line each."""
+
+    DEFAULT_CSS = "Banners { height: auto; width: 1fr; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._alarms: list[Alarm] = []
+
+    def show(self, found: list[Alarm]) -> None:
+        if found != self._alarms:
+            resized = len(found) != len(self._alarms)
+            self._alarms = found
+            self.refresh(layout=resized)
+
+    def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
+        return min(MOST, len(self._alarms))
+
+    def render(self) -> Content:
+        width = self.size.width
+        shown = self._alarms[:MOST]
+        more = len(self._alarms) - len(shown)
+        lines = []
+        for at, alarm in enumerate(shown):
+            text = f" {alarm.text}" + (f"  (and {more} more)" if more and at == len(shown) - 1 else "")
+            lines.append(Content.styled(fit_keeping_space(text, width), STYLES[alarm.tone]))
+        return Content("\n").join(lines)
+
+
+def fit_keeping_space(text: str, width: int) -> str:
+    return " " + fit(text, max(0, width - 1))

@@ -1,0 +1,118 @@
+"""The keys that mean something right now, in one line and one widget.
+
+Textual's own footer makes new widgets (and leaks them) at every change of focus or binding; a console
+that stays open all day draws its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.cells import cell_len
+from textual.content import Content
+from textual.widget import Widget
+
+from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Status
+from ibgw_tui.service.views import OrderRow
+from ibgw_tui.tui.keys import BY_ID
+from ibgw_tui.tui.present import Tone
+from ibgw_tui.tui.theme import STYLES
+
+TOO_SMALL = "too small"
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A key and what it would do now."""
+
+    key: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Situation:
+    """What the footer has to know."""
+
+    view: str
+    """'desk', 'blotter' or 'audit'."""
+    selected: OrderRow | None = None
+    approvable: bool = False
+    in_ticket: bool = False
+    switch_open: bool = False
+    read_only: bool = False
+    may_decide: bool = True
+    working: int = 0
+
+
+def offers(now: Situation) -> tuple[list[Offer], list[Offer]]:
+    """The keys for the left and, always there, the right of the line. Pure."""
+    left: list[Offer] = []
+    if now.selected is not None and now.may_decide and not now.read_only:
+        left += _deciding(now.selected, approvable=now.approvable)
+    if now.working and now.may_decide and not now.read_only and now.view != "audit":
+        left.append(_offer("cancel_all"))
+    if now.in_ticket:
+        left += [Offer("j k", "scroll"), _offer("back")]
+    elif now.selected is not None or now.view == "audit":
+        left.append(_offer("open"))
+    left += [_offer(view) for view in ("desk", "blotter", "audit") if view != now.view]
+    left += [_offer("filter"), _offer("newest"), _offer("copy"), _offer("order_by"), _offer("palette")]
+    kill = Offer(BY_ID["kill"].footer, "CLOSE kill switch" if now.switch_open else "open kill switch")
+    return left, [kill, _offer("help"), _offer("quit")]
+
+
+def _deciding(row: OrderRow, *, approvable: bool) -> list[Offer]:
+    if row.status is Status.PENDING:
+        return [_offer("approve"), _offer("reject")] if approvable else [_offer("reject")]
+    if row.status is Status.APPROVED:
+        return [_offer("recall"), _offer("submit")]
+    if row.status in AT_BROKER and row.status is not Status.CANCEL_REQUESTED:
+        return [_offer("cancel")]
+    if row.status in OPEN and row.status is not Status.STAGED:
+        return [_offer("reject")]
+    return []
+
+
+def _offer(key: str) -> Offer:
+    return Offer(BY_ID[key].footer, BY_ID[key].label)
+
+
+def footer_line(left: Sequence[Offer], right: Sequence[Offer], width: int) -> Content:
+    """As many of the left as fit; the right stays."""
+    end = [_drawn(offer) for offer in right]
+    room = width - sum(part.cell_length for part in end) - 1
+    start: list[Content] = []
+    for offer in left:
+        part = _drawn(offer)
+        if part.cell_length > room:
+            break
+        start.append(part)
+        room -= part.cell_length
+    return Content.assemble(*start, " " * max(0, room), *end)
+
+
+def _drawn(offer: Offer) -> Content:
+    return Content.assemble(" ", (offer.key, "bold $primary"), " ", (offer.label, STYLES[Tone.PLAIN]), " ")
+
+
+def line_width(offers_: Sequence[Offer]) -> int:
+    return sum(cell_len(offer.key) + cell_len(offer.label) + 3 for offer in offers_)
+
+
+class KeyFooter(Widget):
+    DEFAULT_CSS = "KeyFooter { height: 1; width: 1fr; background: $panel; }"
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._situation: Situation | None = None
+
+    def show(self, situation: Situation) -> None:
+        if situation != self._situation:
+            self._situation = situation
+            self.refresh()
+
+    def render(self) -> Content:
+        if self._situation is None:
+            return Content("")
+        return footer_line(*offers(self._situation), self.size.width)

@@ -1,0 +1,109 @@
+"""The list of orders: the queue and the blotter are two of these."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from datetime import datetime
+from decimal import Decimal
+from typing import Any
+
+from textual import events
+from textual.content import Content
+
+from ibgw_tui.core.lifecycle import Status
+from ibgw_tui.service.views import OrderRow
+from ibgw_tui.tui.present import SIDES, STATUSES
+from ibgw_tui.tui.rows import Rows
+from ibgw_tui.tui.widgets.columns import Column, fitting, order_line, state_of, titles, tombstone_line
+from ibgw_tui.tui.widgets.line_list import LineList
+
+ORDERINGS: tuple[tuple[str, Callable[[OrderRow], Any]], ...] = (
+    ("arrival", lambda row: row.seq),
+    ("what expires first", lambda row: (row.expires_at is None, row.expires_at, row.seq)),
+    ("largest value", lambda row: (-(row.notional.amount if row.notional else Decimal(0)), row.seq)),
+    ("symbol", lambda row: (row.symbol, row.seq)),
+)
+"""In turn, at a key. What arrives afterwards goes below."""
+
+
+class OrderList(LineList[OrderRow]):
+    """Orders by reference."""
+
+    def __init__(
+        self, columns: Sequence[Column], *, clock: Callable[[], datetime], start_at_end: bool = False, name: str
+    ) -> None:
+        super().__init__(Rows(lambda row: row.order_ref, start_at_end=start_at_end), name=name)
+        self._all_columns = columns
+        self._columns: tuple[Column, ...] = ()
+        self._clock = clock
+        self._fates: Mapping[str, OrderRow] = {}
+        self._ordering = 0
+
+    def show_orders(self, rows: Iterable[OrderRow], fates: Mapping[str, OrderRow]) -> None:
+        """`fates` tells what became of orders that are in this list no more."""
+        before, self._fates = self._fates, fates
+        self.show(rows)
+        for row in self.rows.shown:
+            if self.rows.is_gone(row) and before.get(row) != fates.get(row):
+                self._repaint(row)
+
+    @property
+    def selected(self) -> OrderRow | None:
+        """The order under the cursor, with its newest known state."""
+        cursor = self.rows.cursor
+        if cursor is None:
+            return None
+        return (
+            self._fates.get(cursor, self.rows.value(cursor)) if self.rows.is_gone(cursor) else self.rows.value(cursor)
+        )
+
+    def line(self, row: str, *, cursor: bool) -> Content:
+        value, width = self.rows.value(row), self.size.width
+        if self.rows.is_gone(row):
+            fate = self._fates.get(row)
+            return tombstone_line(value, fate, self._columns, self._clock(), cursor=cursor, width=width)
+        return order_line(value, self._columns, self._clock(), cursor=cursor, width=width)
+
+    def on_resize(self, event: events.Resize) -> None:
+        self._columns = fitting(self._all_columns, self.size.width)
+        super().on_resize(event)
+
+    def titles(self) -> Content:
+        return titles(self._columns)
+
+    # ---- filter and order
+
+    def filter_by(self, text: str) -> None:
+        """Show rows that contain every word; an empty text shows all."""
+        words = text.lower().split()
+        self.rows.show_only((lambda row: contains(row, words)) if words else None)
+        self._settle()
+
+    def order_by_next(self) -> str:
+        """Put the rows in the next order. Returns its name."""
+        self._ordering = (self._ordering + 1) % len(ORDERINGS)
+        name, key = ORDERINGS[self._ordering]
+        self.rows.put_in_order(key)
+        self._settle()
+        return name
+
+
+def contains(row: OrderRow, words: Sequence[str]) -> bool:
+    """Whether every word is somewhere in what a person may look for."""
+    text = " ".join(
+        (
+            row.order_ref,
+            row.symbol,
+            row.account,
+            row.staged_by,
+            row.order_type,
+            row.status,
+            STATUSES[row.status].word,
+            state_of(row).word,
+            SIDES[row.side].word,
+            "working" if row.status in (Status.PARTIALLY_FILLED, Status.CANCEL_REQUESTED, Status.SENDING) else "",
+            f"{row.quantity:f}",
+            row.headline or "",
+        )
+    ).lower()
+    return all(word in text for word in words)
