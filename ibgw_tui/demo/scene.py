@@ -23,6 +23,7 @@ from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.records import OrderRecord
 from ibgw_tui.tui.app import DeskApp
 from ibgw_tui.tui.run import open_desk
+from ibgw_tui.tui.screens.orders import OrdersScreen
 from ibgw_tui.wiring.operator_side import OperatorDesk
 
 if TYPE_CHECKING:
@@ -158,10 +159,10 @@ class Scene:
         await self._refused("third", "LIVE_KILL_SWITCH_CLOSED")
         await self._open_switch()
         await self._approve("third")
-        await self._pilot.press("s")
+        await self._send_now("third")
         await self._until("third", Status.FILLED)
         await self._approve("fourth")
-        await self._pilot.press("s")
+        await self._send_now("fourth")
         await self._until("fourth", Status.WORKING)
         await self._cancel("fourth")
         await self._until("fourth", Status.CANCELLED)
@@ -191,16 +192,24 @@ class Scene:
 
     async def _approve(self, name: str) -> None:
         await self._select(name)
-        await self._pilot.press("a")
-        await self._wait(f"the review of {name}", lambda: self._dialog_is("ApproveScreen"))
+        await self._wait(f"{name} to be shown as approvable", lambda: self._shows_approvable(name))
+        await self._press_for("a", f"the review of {name}", "ApproveScreen")
         await self._wait(f"{name} to be armed", self._armed)
         await self._pilot.press("Y")
         await self._until(name, Status.APPROVED, Status.SENDING, Status.WORKING, Status.PARTIALLY_FILLED, Status.FILLED)
 
+    async def _send_now(self, name: str) -> None:
+        """`s`, pressed until the order has left: not waiting for the rest of the hold-back."""
+        end = time.monotonic() + DEADLINE_SECONDS
+        while (await self._record(name)).status is Status.APPROVED:
+            if time.monotonic() > end:
+                raise SceneFailed(f"waited {DEADLINE_SECONDS:.0f} s for {name} to be sent")
+            await self._pilot.press("s")
+            await self._pilot.pause(0.2)
+
     async def _reject(self, name: str, reason: str) -> None:
         await self._select(name)
-        await self._pilot.press("r")
-        await self._wait(f"the rejection of {name}", lambda: self._dialog_is("RejectScreen"))
+        await self._press_for("r", f"the rejection of {name}", "RejectScreen")
         await self._type_reason(reason)
         record = await self._until(name, Status.REJECTED)
         if reason not in record.reason:
@@ -216,6 +225,7 @@ class Scene:
         """One chord, from any screen, without a dialog."""
         await self._pilot.press("K")
         await self._wait_async("the kill switch to close", self._switch_is("closed"))
+        await self._wait("the screen to say so", lambda: not self._app.session.switch_open)
 
     async def _refused(self, name: str, code: str) -> None:
         """With the switch closed there is no way to approve, and the screen says why."""
@@ -235,19 +245,18 @@ class Scene:
         self._met(name, verdict.decision.refusal_code)
 
     async def _open_switch(self) -> None:
-        await self._pilot.press("K")
-        await self._wait("the dialog that opens the switch", lambda: self._dialog_is("OpenSwitchScreen"))
+        await self._press_for("K", "the dialog that opens the switch", "OpenSwitchScreen")
         await self._type_reason("looked at everything")
         for character in "OPEN":
             await self._pilot.press(character)
         await self._pilot.press("enter")
         await self._wait_async("the kill switch to open", self._switch_is("open"))
+        await self._wait("the screen to say so", lambda: self._app.session.switch_open)
 
     async def _cancel(self, name: str) -> None:
         await self._pilot.press("2")
         await self._select(name)
-        await self._pilot.press("x")
-        await self._wait(f"the confirmation to cancel {name}", lambda: self._dialog_is("ConfirmScreen"))
+        await self._press_for("x", f"the confirmation to cancel {name}", "ConfirmScreen")
         await self._wait(f"the cancel of {name} to be armed", self._armed)
         await self._pilot.press("Y")
 
@@ -275,6 +284,11 @@ class Scene:
         await self._wait(f"{name} in the list", lambda: self._app.select(self._ref(name)))
         await self._wait(f"the ticket of {name}", lambda: self._app.displayed_ref == self._ref(name))
 
+    def _shows_approvable(self, name: str) -> bool:
+        view = self._app.view
+        ticket = view.ticket_pane.ticket if isinstance(view, OrdersScreen) else None
+        return ticket is not None and ticket.record.order_ref == self._ref(name) and ticket.approvable
+
     def _dialog_is(self, name: str) -> bool:
         return type(self._app.screen).__name__ == name
 
@@ -292,6 +306,15 @@ class Scene:
             return code in (await self._desk.ticket(self._ref(name))).why_not
 
         return look
+
+    async def _press_for(self, key: str, what: str, dialog: str) -> None:
+        """Press until the dialog is there: in the moment after a decision, deciding keys do nothing."""
+        end = time.monotonic() + DEADLINE_SECONDS
+        while not self._dialog_is(dialog):
+            if time.monotonic() > end:
+                raise SceneFailed(f"waited {DEADLINE_SECONDS:.0f} s for {what}")
+            await self._pilot.press(key)
+            await self._pilot.pause(0.3)
 
     async def _until(self, name: str, *statuses: Status) -> OrderRecord:
         async def reached() -> bool:
