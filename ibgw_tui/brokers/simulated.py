@@ -13,8 +13,8 @@ from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 
+from ibgw_tui.brokers.keeper import Keeper
 from ibgw_tui.brokers.outbox import Outbox
-from ibgw_tui.brokers.state_file import StateFile, Taken
 from ibgw_tui.core.broker import (
     AccountFacts,
     BrokerSnapshot,
@@ -62,15 +62,11 @@ class SimulatedBroker:
         what_if_seconds: float = 3.0,
     ) -> None:
         self._clock = clock
-        self._seed = seed
-        self._keeps_hours = keeps_hours
+        self._market = Keeper(state_path, lambda: Exchange.new(seed, clock(), keeps_hours=keeps_hours))
         self._accounts: tuple[AccountId, ...] = (LIVE_ACCOUNT if mode is Mode.LIVE else PAPER_ACCOUNT,)
-        self._file = StateFile(state_path) if state_path is not None else None
         self._faults = faults
         self._tick_seconds = tick_seconds
         self._what_if_seconds = what_if_seconds
-        self._exchange: Exchange | None = None
-        self._saved_revision = -1
         self._connected = False
         self._outbox = Outbox()
         self._told: set[str] = set()
@@ -107,14 +103,12 @@ class SimulatedBroker:
                 return
             if self._faults.link is LinkState.DISCONNECTED:
                 raise NotConnected("the simulated gateway does not answer", user_action="lift the fault `link`")
-            exchange = await self._open_market()
+            await self._market.open()
             self._outbox.begin()
             self._told.clear()
             self._connected = True
             self._say_link(self._faults.link)
-            reports = exchange.step(self._clock())  # so that there is a price of now
-            await self._save(exchange)
-            self._deliver(reports)
+        await self.step()  # so that there is a price of now
         if self._ticker is None and self._tick_seconds is not None:
             self._ticker = asyncio.create_task(self._ticking(self._tick_seconds), name="simulated-market")
             self._ticker.add_done_callback(self._stopped)
@@ -127,10 +121,7 @@ class SimulatedBroker:
             await asyncio.gather(ticker, return_exceptions=True)
         async with self._turn:
             self._cut()
-            if self._file is not None:
-                # The next session reads the file again: another process may have traded in between.
-                self._exchange = None
-                self._file.release()
+            await self._market.close()
 
     async def step(self) -> None:
         """Move the market on by one step, as the ticks do. Works while the session is cut: fills go on."""
@@ -219,9 +210,9 @@ class SimulatedBroker:
     # ---- inside
 
     def _session(self) -> Exchange:
-        if not self._connected or self._exchange is None:
+        if not self._connected:
             raise NotConnected("the simulated market is not connected", user_action="connect first")
-        return self._exchange
+        return self._market.exchange
 
     def _managed(self, account: AccountId) -> AccountId:
         if account not in self._accounts:
@@ -244,12 +235,9 @@ class SimulatedBroker:
             await self.step()
 
     def _stopped(self, ticker: asyncio.Task[None]) -> None:
-        """A market that stands still must not look alive."""
-        error = None if ticker.cancelled() else ticker.exception()
-        if error is not None and self._connected:
-            log.error("the simulated market stopped", exc_info=error)
-            self._say_link(LinkState.DISCONNECTED, f"the simulated market stopped: {type(error).__name__}: {error}")
-            self._cut()
+        """The stream has ended by then; the next session starts another."""
+        if not ticker.cancelled() and ticker.exception() is not None:
+            log.error("the simulated market stopped", exc_info=ticker.exception())
         if self._ticker is ticker:
             self._ticker = None
 
@@ -262,18 +250,20 @@ class SimulatedBroker:
 
     async def _act_save_tell(self, act: Callable[[Exchange, datetime], list[Report]], silent: bool) -> None:
         async with self._turn:
-            if self._exchange is None:
-                raise NotConnected("the simulated market is closed", user_action="connect first")
-            exchange = self._exchange
-            reports = act(exchange, self._clock())
-            await self._save(exchange)
+            exchange = self._market.exchange
+            try:
+                reports = act(exchange, self._clock())
+                await self._market.save()
+            except Exception as error:
+                self._fail(exchange, error)
+                raise
             self._deliver([] if silent else reports)
 
     def _deliver(self, reports: list[Report]) -> None:
-        if not self._connected or self._exchange is None:
+        if not self._connected:
             return  # nobody listens; a later snapshot tells
         for report in reports:
-            self._post(report, self._exchange.step_number + self._faults.delay_steps)
+            self._post(report, self._market.exchange.step_number + self._faults.delay_steps)
         self._release()
 
     def _post(self, report: Report, due_step: int) -> None:
@@ -283,62 +273,24 @@ class SimulatedBroker:
 
     def _release(self) -> None:
         stalled = self._faults.stall or self._faults.link is not LinkState.CONNECTED
-        if self._exchange is not None and not stalled:
-            self._outbox.release(self._exchange.step_number)
+        if self._connected and not stalled:
+            self._outbox.release(self._market.exchange.step_number)
 
     def _say_link(self, state: LinkState, text: str = "") -> None:
         self._outbox.say(LinkReport(state=state, text=text or _LINK_WORDS[state], at=self._clock()))
+
+    def _fail(self, exchange: Exchange, error: Exception) -> None:
+        """Half of something was done, or was not saved: the next session starts from the file, which is whole."""
+        self._market.drop()
+        if self._connected:
+            words = error.message if isinstance(error, BrokerError) else f"{type(error).__name__}: {error}"
+            self._outbox.say(LinkReport(state=LinkState.DISCONNECTED, text=words, at=exchange.at))
+        self._cut()
 
     def _cut(self) -> None:
         if self._connected:
             self._connected = False
             self._outbox.end()
-
-    # ---- the market's file
-
-    async def _open_market(self) -> Exchange:
-        if self._exchange is None:
-            try:
-                self._exchange = await asyncio.to_thread(self._read_market)
-            except Taken:
-                raise BrokerError(
-                    "another process is connected to this simulated market",
-                    user_action="close the other terminal, or wait until it has ended",
-                ) from None
-            except (OSError, ValueError) as error:
-                raise BrokerError(
-                    f"the simulated market cannot be read: {error}",
-                    user_action=f"move {self._file.path if self._file else 'its file'} away to begin a new market",
-                ) from error
-        return self._exchange
-
-    def _read_market(self) -> Exchange:
-        data = None
-        if self._file is not None:
-            self._file.hold()
-            try:
-                data = self._file.read()
-                loaded = Exchange.load(data) if data is not None else None
-            except BaseException:
-                self._file.release()
-                raise
-            if loaded is not None:
-                self._saved_revision = loaded.revision
-                return loaded
-        return Exchange.new(self._seed, self._clock(), keeps_hours=self._keeps_hours)
-
-    async def _save(self, exchange: Exchange) -> None:
-        """Write what a restart must not lose. When that fails nothing of it counts as said or done."""
-        if self._file is None or exchange.revision == self._saved_revision:
-            return
-        try:
-            await asyncio.to_thread(self._file.write, exchange.dump())
-        except OSError as error:
-            self._exchange = None  # it is ahead of its file now: the next session reads the file
-            self._say_link(LinkState.DISCONNECTED, f"the simulated market could not be saved: {error}")
-            self._cut()
-            raise OutcomeUnknown(f"the simulated market could not be saved: {error}") from error
-        self._saved_revision = exchange.revision
 
 
 _LINK_WORDS = {

@@ -9,6 +9,7 @@ import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import cached_property
 from typing import Any
 
 from ibgw_tui.core.broker import CommissionReport, ExecutionReport
@@ -19,7 +20,7 @@ RETENTION = timedelta(days=7)
 """How long finished orders and executions can be asked for. The real broker's is a day."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Execution:
     """A fill and what it cost."""
 
@@ -30,7 +31,9 @@ class Execution:
     def commission_report(self) -> CommissionReport:
         return CommissionReport(exec_id=self.report.exec_id, commission=self.commission)
 
-    def dump(self) -> dict[str, Any]:
+    @cached_property
+    def dumped(self) -> dict[str, Any]:
+        """Made once: a market is saved with every change, and most of it never changes."""
         return {"report": self.report.model_dump(mode="json"), "commission": self.commission.model_dump(mode="json")}
 
     @classmethod
@@ -77,7 +80,7 @@ class Book:
     def dump(self) -> dict[str, Any]:
         return {
             "orders": [order.dump() for order in self.orders.values()],
-            "executions": [execution.dump() for execution in self.executions],
+            "executions": [execution.dumped for execution in self.executions],
             "refs": sorted(self.refs),
         }
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -48,6 +48,7 @@ class BookOrder:
     """The present limit: of a trailing order it is set by the trigger."""
     ending: Ending | None = None
     text: str = ""
+    _dumped_wire: dict[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @property
     def ref(self) -> str:
@@ -99,8 +100,11 @@ class BookOrder:
         )
 
     def dump(self) -> dict[str, Any]:
+        if self._dumped_wire is None:
+            # Made once: a market is saved with every change, and this part never changes.
+            self._dumped_wire = self.wire.model_dump(mode="json")
         return {
-            "wire": self.wire.model_dump(mode="json"),
+            "wire": self._dumped_wire,
             "perm_id": self.perm_id,
             "state": self.state.value,
             "taken_at": iso(self.taken_at),
