@@ -43,9 +43,13 @@ class Floor:
     accounts: dict[str, Account] = field(default_factory=new_accounts)
     used: dict[tuple[int, Side], Decimal] = field(default_factory=dict)
     """Displayed size that own orders took in this step."""
+    _touches: dict[int, Touch] = field(default_factory=dict, repr=False, compare=False)
 
     def touch(self, con_id: int) -> Touch:
-        return touch(INSTRUMENTS[con_id], self.seed, self.step_number)
+        """The best bid and ask of this step. Worked out once a step: every order of a contract asks for it."""
+        if con_id not in self._touches:
+            self._touches[con_id] = touch(INSTRUMENTS[con_id], self.seed, self.step_number)
+        return self._touches[con_id]
 
     def take(self, order: BookOrder) -> None:
         """Put an order into the book: held while it waits for a trigger or the open, else working."""
@@ -62,6 +66,7 @@ class Floor:
         self.step_number += 1
         self.at = at
         self.used.clear()
+        self._touches.clear()
         reports: list[Report] = []
         for order in self.book.unfinished():
             reports += self._meet(order)
