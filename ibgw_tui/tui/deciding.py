@@ -214,7 +214,9 @@ class Deciding:
             self._switch_is(state)
             working = len(self._session.at_broker())
             offer = f"; press X to cancel {working} working order{'s' if working != 1 else ''}" if working else ""
-            self._say(f"KILL SWITCH CLOSED: no new order leaves, approvals not sent were taken back{offer}", Tone.ALARM)
+            self._say(
+                f"KILL SWITCH CLOSED: no new order leaves, approvals not sent were taken back{offer}", Tone.REFUSE
+            )
 
     async def _open_switch(self) -> None:
         desk = self._session.desk

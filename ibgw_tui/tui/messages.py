@@ -35,3 +35,7 @@ class FilterLeft(Message):
     def __init__(self, *, kept: bool) -> None:
         super().__init__()
         self.kept = kept
+
+
+class WindowChanged(Message):
+    """A list has another size, or looks at other rows."""

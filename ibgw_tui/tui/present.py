@@ -94,11 +94,13 @@ def money(value: Money | None) -> str:
     return UNKNOWN if value is None else f"{number(value.amount, 2)} {value.currency}"
 
 
-def amount(value: Decimal | None, unit: str) -> str:
-    """A number of a limit in its unit: '800.00 USD', '5 orders', '12.5 s'."""
-    if len(unit) == 3 and unit.isupper():
-        return f"{number(_rounded(value, 2), 2)} {unit}"
-    return f"{number(_rounded(value, 2))} {unit}".rstrip()
+def measured(value: Decimal | None, unit: str) -> str:
+    """A measured number of a limit: '800.00' of money, '5', '12.35'; zero is '0'."""
+    return number(_rounded(value, 2), 2 if is_currency(unit) and value else None)
+
+
+def is_currency(unit: str) -> bool:
+    return len(unit) == 3 and unit.isupper()
 
 
 def price(value: Decimal | None, tick: Decimal | None = None) -> str:
@@ -121,7 +123,7 @@ def _rounded(value: Decimal | None, places: int) -> Decimal | None:
         return value
     step = Decimal(1).scaleb(-places)
     rounded = value.quantize(step, rounding=ROUND_HALF_EVEN, context=EXACT) if abs(value) < 10**15 else value
-    return rounded.normalize(EXACT) if rounded == rounded.to_integral_value() and rounded else rounded
+    return rounded.to_integral_value() if rounded == rounded.to_integral_value() else rounded
 
 
 # ---- time
@@ -198,12 +200,12 @@ WORST_FIRST = (CheckStatus.REFUSE, CheckStatus.UNKNOWN, CheckStatus.WARN, CheckS
 
 STATUSES: dict[Status, Word] = {
     Status.STAGED: Word("…", "staged", Tone.QUIET),
-    Status.PENDING: Word("○", "waits for you", Tone.STRONG),
+    Status.PENDING: Word("○", "waits", Tone.STRONG),
     Status.CHANGES_REQUESTED: Word("↺", "changes asked", Tone.QUIET),
     Status.STALE: Word("~", "stale", Tone.WARN),
     Status.APPROVED: Word("●", "APPROVED", Tone.GOOD),
     Status.REFUSED: Word("✗", "refused by gates", Tone.REFUSE),
-    Status.REJECTED: Word("✗", "rejected by you", Tone.QUIET),
+    Status.REJECTED: Word("✗", "rejected", Tone.QUIET),
     Status.WITHDRAWN: Word("-", "withdrawn", Tone.QUIET),
     Status.EXPIRED: Word("-", "expired", Tone.QUIET),
     Status.SUPERSEDED: Word("-", "superseded", Tone.QUIET),
@@ -217,7 +219,7 @@ STATUSES: dict[Status, Word] = {
     Status.REJECTED_BY_BROKER: Word("✗", "broker rejected", Tone.REFUSE),
     Status.NOT_PLACED: Word("-", "not placed", Tone.QUIET),
 }
-"""`rejected` is said of this desk's operators: the ticket names the reason."""
+"""Three different noes: gates refuse, the operator rejects, and so may the broker."""
 
 GONE = Word("-", "no longer waits", Tone.QUIET)
 """A row that left the list and of which no more is known."""
@@ -259,10 +261,12 @@ def instrument(intent: OrderIntent) -> str:
     return " ".join(part for part in parts if part)
 
 
-def units(contract: Contract | None) -> str:
+def units(contract: Contract | None, quantity: Decimal | None = None) -> str:
     """What the quantity counts."""
     if contract is None:
         return "units"
+    if contract.asset_class in (AssetClass.STOCK, AssetClass.ETF) and quantity == 1:
+        return "share"
     if contract.asset_class is AssetClass.FX:
         return contract.symbol.split(".")[0]
     if contract.asset_class in (AssetClass.OPTION, AssetClass.FUTURE):
@@ -320,6 +324,18 @@ CHECK_NAMES: dict[str, str] = {
     "audit_available": "audit log",
     "paper_to_live": "live checklist",
 }
+
+
+SOURCES: dict[str, str] = {
+    "configuration": "config",
+    "configuration and broker session": "config+link",
+    "broker session": "link",
+}
+
+
+def source_name(source: str | None) -> str:
+    """Where a value was read, short enough for a column."""
+    return SOURCES.get(source or "", source or "")
 
 
 def check_name(check: str) -> str:
@@ -389,25 +405,19 @@ class Bar:
 
 
 def bar(limit: LimitBar, width: int) -> Bar:
-    """Rounded so that a part that is not zero is never invisible, and full means full."""
-    if limit.limit is None or not limit.limit.is_finite() or width <= 0:
-        return Bar(0, 0, max(0, width), False, "")
-    total = limit.used + limit.this_order
-    if not total.is_finite() or total < 0 or limit.used < 0:
+    """Rounded so that a part that is not zero is never invisible, and only full looks full."""
+    cap, used, this, width = limit.limit, limit.used, limit.this_order, max(0, width)
+    if cap is None or not (cap.is_finite() and used.is_finite() and this.is_finite()) or used < 0 or this < 0:
         return Bar(0, 0, width, False, "")
-    if total > limit.limit or limit.limit <= 0:
-        over = total > limit.limit
-        used = _cells(limit.used, max(total, Decimal(1)), width) if over else 0
-        return Bar(used, width - used if over else 0, 0 if over else width, over, "OVER" if over else "0 %")
-    used = _cells(limit.used, limit.limit, width)
-    this = _cells(limit.this_order, limit.limit, width - used)
-    if total == limit.limit:
-        if limit.this_order:
-            this = width - used
-        else:
-            used = width
-    percent = f"{EXACT.divide(total * 100, limit.limit):.0f} %"
-    return Bar(used, this, width - used - this, False, percent)
+    total = EXACT.add(used, this)
+    if total > cap:
+        before = _cells(used, total, width)
+        return Bar(before, width - before, 0, True, "OVER")
+    if not total:
+        return Bar(0, 0, width, False, "0 %")
+    before = _cells(used, cap, width)
+    after = max(_cells(total, cap, width), min(width, before + 1) if this else before)
+    return Bar(before, after - before, width - after, False, f"{EXACT.divide(total * 100, cap):.0f} %")
 
 
 def _cells(part: Decimal, whole: Decimal, width: int) -> int:

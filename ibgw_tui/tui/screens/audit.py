@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.widgets import Static
 
 from ibgw_tui.tui.feed import problem_of
-from ibgw_tui.tui.messages import CursorMoved, RowOpened
+from ibgw_tui.tui.messages import CursorMoved, RowOpened, WindowChanged
 from ibgw_tui.tui.present import Tone
 from ibgw_tui.tui.screens.board import BoardScreen
 from ibgw_tui.tui.session import Session
@@ -37,6 +37,7 @@ class AuditScreen(BoardScreen):
         self._read_to = -1
         self._reading = False
         self._filter = ""
+        self._titled = Content("")
 
     def compose_body(self) -> ComposeResult:
         with Container(id="pair"):
@@ -60,10 +61,16 @@ class AuditScreen(BoardScreen):
         self.query_one("#list-box").set_class(is_empty, "-empty")
         if is_empty:
             self.query_one("#empty", Static).update(EMPTY)
-        title = Content.assemble(" audit log ", (self._told(), STYLES[Tone.QUIET]), " ")
-        box = self.query_one("#list-box")
-        if box.border_title != title.markup:
-            box.border_title = title
+        self._show_title()
+
+    def _show_title(self) -> None:
+        title = Content.assemble("audit log ", (self._told(), STYLES[Tone.QUIET]))
+        if not self._titled.is_same(title):
+            self._titled = title
+            self.query_one("#list-box").border_title = title
+
+    def on_window_changed(self, message: WindowChanged) -> None:
+        self._show_title()
 
     def _told(self) -> str:
         rows = self.entries.rows
@@ -88,7 +95,7 @@ class AuditScreen(BoardScreen):
         entry = self.entries.selected
         self.query_one("#entry-text", Static).update(entry_page(entry) if entry else Content(""))
         self.query_one("#entry").scroll_home(animate=False)
-        self.query_one("#entry").border_title = Content(f" entry {entry.seq} " if entry else " entry ")
+        self.query_one("#entry").border_title = Content(f"entry {entry.seq}" if entry else "entry")
         self.show_footer()
 
     def on_row_opened(self, message: RowOpened) -> None:

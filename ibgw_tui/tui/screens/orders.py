@@ -20,7 +20,7 @@ from ibgw_tui.service.views import OrderRow, Ticket
 from ibgw_tui.tui.deciding import Deciding
 from ibgw_tui.tui.feed import Feed
 from ibgw_tui.tui.keys import Place, bindings
-from ibgw_tui.tui.messages import CursorMoved, RowOpened
+from ibgw_tui.tui.messages import CursorMoved, RowOpened, WindowChanged
 from ibgw_tui.tui.present import Tone
 from ibgw_tui.tui.screens.board import BoardScreen
 from ibgw_tui.tui.session import Session, Snapshot
@@ -104,7 +104,7 @@ class OrdersScreen(BoardScreen):
             told.append(f"by {self._order_name}")
         if rows.below:
             told.append(f"{rows.below} below ↓")
-        title = Content.assemble(" ", self.title_word, " ", (" · ".join(told), STYLES[Tone.QUIET]), " ")
+        title = Content.assemble(self.title_word, " ", (" · ".join(told), STYLES[Tone.QUIET]))
         box = self.query_one("#list-box")
         if not self._titled.is_same(title):
             self._titled = title
@@ -140,6 +140,9 @@ class OrdersScreen(BoardScreen):
         self._show_titles()
         self.show_footer()
         self._feed.ring(everything=False)
+
+    def on_window_changed(self, message: WindowChanged) -> None:
+        self._show_titles()
 
     def on_row_opened(self, message: RowOpened) -> None:
         self.add_class("-ticket")

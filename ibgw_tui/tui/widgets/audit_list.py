@@ -31,7 +31,7 @@ class AuditList(LineList[AuditEntry]):
         super().__init__(Rows(lambda entry: str(entry.seq), start_at_end=True), name="entries")
 
     def line(self, row: str, *, cursor: bool) -> Content:
-        return entry_line(self.rows.value(row), cursor=cursor, width=self.size.width)
+        return entry_line(self.rows.value(row), cursor=cursor, width=self.line_width)
 
     @property
     def selected(self) -> AuditEntry | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from textual.content import Content
 from textual.geometry import Size
@@ -12,7 +12,7 @@ from textual.widget import Widget
 from ibgw_tui.core.broker import LinkState
 from ibgw_tui.core.terms import KillSwitch
 from ibgw_tui.service.views import DeskState
-from ibgw_tui.tui.present import Tone, age, utc_clock
+from ibgw_tui.tui.present import Tone, utc_clock, utc_moment
 from ibgw_tui.tui.safe import fit
 from ibgw_tui.tui.theme import STYLES
 
@@ -90,8 +90,10 @@ def _who_closed(state: DeskState, now: datetime) -> str:
     if switch.changed_at is None:
         why = "it was never opened" if switch.source == "default" else f"it counts as closed ({switch.source})"
         return f"kill switch: {why}. K opens it, with a reason"
-    ago = age(now - switch.changed_at)
-    return f"kill switch closed by {switch.changed_by} at {utc_clock(switch.changed_at)}, {ago} ago: {switch.reason}"
+    when = (
+        utc_clock(switch.changed_at) if now - switch.changed_at < timedelta(hours=12) else utc_moment(switch.changed_at)
+    )
+    return f"kill switch closed by {switch.changed_by} at {when}: {switch.reason}. K opens it, with a reason"
 
 
 def _orders(count: int) -> str:

@@ -10,11 +10,11 @@ from textual.content import Content
 
 from ibgw_tui.core.decision import Finding
 from ibgw_tui.core.terms import CheckStatus
-from ibgw_tui.tui.present import CHECKS, WORST_FIRST, Tone, age, check_name
+from ibgw_tui.tui.present import CHECKS, WORST_FIRST, Tone, age, check_name, source_name
 from ibgw_tui.tui.safe import fit, safe_line
 from ibgw_tui.tui.theme import STYLES
 
-NAME = 17
+NAME, ORIGIN = 16, 15
 
 
 def rule(title: str, width: int, note: str = "") -> Content:
@@ -43,26 +43,33 @@ def gate_lines(gates: Sequence[Finding], now: datetime, width: int, note: str = 
 
 
 def origin(finding: Finding, now: datetime | None) -> str:
-    """Where it was measured, and how long ago if that is not this very moment."""
-    source = finding.source or ""
-    if now is None or finding.as_of is None or abs((now - finding.as_of).total_seconds()) < 3:
-        return source
-    return f"{source}, {age(now - finding.as_of)}" if source else age(now - finding.as_of)
+    """Where it was measured and how long ago: 'store now', 'store 2h10m'."""
+    return f"{source_name(finding.source)} {_age(finding, now)}".strip()
+
+
+def _age(finding: Finding, now: datetime | None) -> str:
+    if now is None or finding.as_of is None:
+        return ""
+    return "now" if abs((now - finding.as_of).total_seconds()) < 3 else age(now - finding.as_of)
+
+
+def _value(gate: Finding, room: int) -> str:
+    """What was measured: the sentence where there is room for it, else the bare value."""
+    if gate.check == "preview_unexpired" and gate.limit:
+        return f"until {gate.limit[11:19]} UTC" if len(gate.limit) > 19 else gate.limit
+    return gate.message if cell_len(gate.message) <= room or not gate.observed else gate.observed
 
 
 def _quiet_gate(gate: Finding, now: datetime, width: int) -> Content:
-    word, where = CHECKS[gate.status], origin(gate, now)
-    where_width = min(max(len(where), 13), max(13, width // 3))
-    room = width - 3 - NAME - 1 - where_width - 1
-    said = gate.observed if gate.status is CheckStatus.PASS and gate.observed else gate.message
-    style = "" if gate.status is CheckStatus.PASS else STYLES[Tone.QUIET]
+    word, off = CHECKS[gate.status], gate.status is CheckStatus.OFF
+    where = 0 if off else ORIGIN
+    room = max(8, width - 3 - NAME - 1 - where - 1)
+    style = STYLES[Tone.QUIET] if off else ""
     return Content.assemble(
         (f" {word.mark} ", STYLES[word.tone]),
         (fit(check_name(gate.check), NAME), style),
-        " ",
-        (fit(said or "", max(0, room)), style),
-        " ",
-        (fit(where, where_width, right=True), STYLES[Tone.QUIET]),
+        (" " + fit(_value(gate, room), room), style),
+        (" " + fit(origin(gate, now), where, right=True), STYLES[Tone.QUIET]),
     )
 
 
@@ -70,7 +77,8 @@ def loud_finding(finding: Finding, width: int, now: datetime | None = None) -> l
     """What refuses, is not known or warns: word, name, sentence, what to do, where it comes from. Never cut."""
     word = CHECKS[finding.status]
     numbers = ""
-    if finding.observed is not None and finding.limit is not None:
+    told = finding.observed is None or finding.observed in finding.message
+    if not told and finding.limit is not None:
         numbers = f" [{finding.observed} against {finding.limit}{' ' + finding.unit if finding.unit else ''}]"
     action = f" - {finding.user_action}" if finding.user_action else ""
     where = origin(finding, now)

@@ -104,37 +104,37 @@ def _when(row: OrderRow, now: datetime) -> Cell:
 
 _COMMON = (
     Column("side", 6, False, 0, _side),
-    Column("quantity", 9, True, 0, _quantity),
+    Column("quantity", 8, True, 0, _quantity),
     Column("symbol", 8, False, 0, _symbol),
-    Column("price", 10, True, 0, _price),
+    Column("price", 9, True, 0, _price),
 )
 QUEUE: tuple[Column, ...] = (
     *_COMMON,
-    Column("state", 15, False, 0, _state),
+    Column("state", 12, False, 0, _state),
     Column("left", 4, True, 1, _left),
-    Column("agent", 13, False, 3, _agent),
-    Column("notional", 16, True, 4, _notional),
-    Column("account", 10, False, 5, _account),
-    Column("order", 26, False, 6, _reference),
+    Column("notional", 13, True, 2, _notional),
+    Column("agent", 10, False, 3, _agent),
+    Column("account", 10, False, 4, _account),
+    Column("order", 26, False, 5, _reference),
 )
 BLOTTER: tuple[Column, ...] = (
     Column("time", 8, False, 1, _when),
     *_COMMON,
-    Column("state", 16, False, 0, _state),
-    Column("filled", 20, False, 2, _filled),
-    Column("agent", 13, False, 3, _agent),
-    Column("account", 10, False, 4, _account),
-    Column("notional", 16, True, 5, _notional),
+    Column("state", 17, False, 0, _state),
+    Column("filled", 17, False, 2, _filled),
+    Column("agent", 10, False, 3, _agent),
+    Column("notional", 13, True, 4, _notional),
+    Column("account", 10, False, 5, _account),
     Column("order", 26, False, 6, _reference),
 )
 
 
 def fitting(columns: Sequence[Column], width: int) -> tuple[Column, ...]:
     """The columns a line of `width` cells has room for, in their own order."""
-    room, chosen = width - GLYPH, set()
+    room, chosen = width - GLYPH + 1, set()
     for column in sorted(columns, key=lambda column: column.weight):
         if column.width + 1 > room and column.weight > 0:
-            break
+            continue
         chosen.add(column.title)
         room -= column.width + 1
     return tuple(column for column in columns if column.title in chosen)
@@ -146,8 +146,8 @@ CURSOR = "▶ "
 
 
 def titles(columns: Sequence[Column]) -> Content:
-    text = "".join(" " + fit(column.title, column.width, right=column.right) for column in columns)
-    return Content.styled(" " * (GLYPH - 1) + text, STYLES[Tone.QUIET])
+    text = " ".join(fit(column.title, column.width, right=column.right) for column in columns)
+    return Content.styled(" " * GLYPH + text, STYLES[Tone.QUIET])
 
 
 def order_line(row: OrderRow, columns: Sequence[Column], now: datetime, *, cursor: bool, width: int) -> Content:

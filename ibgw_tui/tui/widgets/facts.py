@@ -32,7 +32,7 @@ from ibgw_tui.tui.safe import safe_line
 from ibgw_tui.tui.theme import STYLES
 
 LABEL = 9
-TWO_COLUMNS = 60
+TWO_COLUMNS = 56
 """From this width on, two facts stand in one line."""
 
 
@@ -61,20 +61,19 @@ def facts(ticket: Ticket, now: datetime) -> list[Fact]:
     rows = [
         Fact("account", f"{intent.account}{mode}", Tone.STRONG),
         Fact("side", str(side), side.tone),
-        Fact("quantity", f"{number(intent.quantity)} {units(contract)}", Tone.STRONG),
+        Fact("quantity", f"{number(intent.quantity)} {units(contract, intent.quantity)}", Tone.STRONG),
         Fact("symbol", instrument(intent), Tone.STRONG),
         Fact("price", price_words(intent, currency, tick), Tone.STRONG),
         Fact("notional", money(notional) if notional else "not known", Tone.STRONG),
         Fact("valid", validity(intent), Tone.WARN if intent.outside_hours else Tone.PLAIN),
         Fact("position", *_position(ticket)),
-        Fact("market", *_market(ticket, now), wide=True),
+        Fact("bid / ask", *_market(ticket, now), wide=True),
     ]
     if preview is not None:
         rows += _broker_facts(preview)
-    rows += [
-        Fact("staged", f"{utc_clock(record.staged_at)} by {record.staged_by}"),
-        Fact("order", f"{record.order_ref}" + (f" rev {record.revision}" if record.revision > 1 else "")),
-    ]
+    rows += [Fact("agent", record.staged_by), Fact("staged", f"{utc_clock(record.staged_at)} UTC")]
+    if record.revision > 1:
+        rows.append(Fact("revision", f"{record.revision}, after {record.revises or 'another'}", Tone.WARN, wide=True))
     if record.reason or record.reason_code:
         rows.append(Fact("reason", " ".join(filter(None, (record.reason_code, record.reason))), Tone.WARN, wide=True))
     return rows
@@ -98,10 +97,11 @@ def _market(ticket: Ticket, now: datetime) -> tuple[str, Tone]:
     stale = any(f.check == "quote_age" and f.blocks for f in ticket.limits)
     word = QUOTES[QuoteStatus.STALE if stale and quote.status is QuoteStatus.LIVE else quote.status]
     sizes = [f" x {number(size)}" if size is not None else "" for size in (quote.bid_size, quote.ask_size)]
-    two_sided = f"bid {price(quote.bid, tick)}{sizes[0]}  ask {price(quote.ask, tick)}{sizes[1]}"
-    last = f"  last {price(quote.last, tick)}" if quote.last is not None else ""
+    two_sided = f"{price(quote.bid, tick)}{sizes[0]} / {price(quote.ask, tick)}{sizes[1]}"
+    one_sided = quote.last is not None and (quote.bid is None or quote.ask is None)
+    last = f" last {price(quote.last, tick)}" if one_sided else ""
     tone = Tone.PLAIN if word.tone is Tone.GOOD else word.tone
-    return f"{two_sided}{last}  {word}, {age(_age_of(quote, now))} old", tone
+    return f"{two_sided}{last}, {word}, {age(_age_of(quote, now))} old", tone
 
 
 def _age_of(quote: Quote, now: datetime) -> timedelta:
@@ -111,7 +111,7 @@ def _age_of(quote: Quote, now: datetime) -> timedelta:
 def _broker_facts(preview: Preview) -> list[Fact]:
     estimate, rows = preview.estimate, []
     if estimate.commission_max is not None:
-        rows.append(Fact("cost", f"commission <= {money(estimate.commission_max)}"))
+        rows.append(Fact("fee", f"at most {money(estimate.commission_max)}"))
     if estimate.initial_margin_change is not None:
         change = estimate.initial_margin_change
         rows.append(Fact("margin", f"{signed(change.amount)} {change.currency}"))
@@ -121,7 +121,7 @@ def _broker_facts(preview: Preview) -> list[Fact]:
         rows.append(Fact("broker", estimate.warning, Tone.WARN, wide=True))
     contract = preview.contract
     where = contract.exchange + (f"/{contract.primary_exchange}" if contract.primary_exchange else "")
-    rows.append(Fact("contract", f"{contract.asset_class.value} {where} {contract.con_id}"))
+    rows += [Fact("contract", f"{contract.asset_class.value} {contract.con_id}"), Fact("exchange", where)]
     return rows
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from rich.cells import cell_len
 from textual.content import Content
 from textual.widget import Widget
 
@@ -18,8 +17,6 @@ from ibgw_tui.service.views import OrderRow
 from ibgw_tui.tui.keys import BY_ID
 from ibgw_tui.tui.present import Tone
 from ibgw_tui.tui.theme import STYLES
-
-TOO_SMALL = "too small"
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,9 +54,14 @@ def offers(now: Situation) -> tuple[list[Offer], list[Offer]]:
     elif now.selected is not None or now.view == "audit":
         left.append(_offer("open"))
     left += [_offer(view) for view in ("desk", "blotter", "audit") if view != now.view]
-    left += [_offer("filter"), _offer("newest"), _offer("copy"), _offer("order_by"), _offer("palette")]
+    left += [_offer(key) for key in ("filter", "newest", "copy", "order_by", "palette") if _means(key, now)]
     kill = Offer(BY_ID["kill"].footer, "CLOSE kill switch" if now.switch_open else "open kill switch")
     return left, [kill, _offer("help"), _offer("quit")]
+
+
+def _means(key: str, now: Situation) -> bool:
+    """Whether a key of the lists can do anything."""
+    return key == "palette" or (key != "order_by" if now.view == "audit" else now.selected is not None)
 
 
 def _deciding(row: OrderRow, *, approvable: bool) -> list[Offer]:
@@ -94,10 +96,6 @@ def footer_line(left: Sequence[Offer], right: Sequence[Offer], width: int) -> Co
 
 def _drawn(offer: Offer) -> Content:
     return Content.assemble(" ", (offer.key, "bold $primary"), " ", (offer.label, STYLES[Tone.PLAIN]), " ")
-
-
-def line_width(offers_: Sequence[Offer]) -> int:
-    return sum(cell_len(offer.key) + cell_len(offer.label) + 3 for offer in offers_)
 
 
 class KeyFooter(Widget):

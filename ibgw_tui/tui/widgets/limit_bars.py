@@ -10,14 +10,17 @@ from textual.content import Content
 from ibgw_tui.core.decision import Finding
 from ibgw_tui.core.terms import CheckStatus
 from ibgw_tui.service.views import LimitBar
-from ibgw_tui.tui.present import CHECKS, Bar, Tone, amount, bar
+from ibgw_tui.tui.present import CHECKS, WORST_FIRST, Bar, Tone, bar, measured, number
 from ibgw_tui.tui.safe import fit
 from ibgw_tui.tui.theme import STYLES
 from ibgw_tui.tui.widgets.check_list import loud_finding, rule
 
 USED, THIS, FREE, OVER = "█", "▒", "·", "!"
-NAME = 18
-LEAST_BAR, MOST_BAR = 6, 24
+NAME = 20
+"""Cells for the mark and the name."""
+LEAST_BAR, MOST_BAR, PERCENT = 5, 24, 6
+PLAIN_COUNTS = frozenset({"units", "orders"})
+"""Units that the name of the limit says already."""
 
 
 def limit_lines(bars: Sequence[LimitBar], findings: Sequence[Finding], width: int) -> list[Content]:
@@ -34,55 +37,63 @@ def limit_lines(bars: Sequence[LimitBar], findings: Sequence[Finding], width: in
 
 
 def counts(findings: Sequence[Finding]) -> str:
-    """'9 pass, 2 off, 1 REFUSES'."""
+    """'1 REFUSES, 9 pass, 2 off'."""
     parts = []
-    for status in (CheckStatus.REFUSE, CheckStatus.UNKNOWN, CheckStatus.WARN, CheckStatus.PASS, CheckStatus.OFF):
-        number = sum(finding.status is status for finding in findings)
-        if number:
-            parts.append(f"{number} {CHECKS[status].word}")
+    for status in WORST_FIRST:
+        number_of = sum(finding.status is status for finding in findings)
+        if number_of:
+            parts.append(f"{number_of} {CHECKS[status].word}")
     return ", ".join(parts)
 
 
 def _bar_lines(bars: Sequence[LimitBar], width: int) -> list[Content]:
     rows = [_numbers(one) for one in bars]
-    heads = ("used", "this order", "limit")
-    columns = [max(cell_len(heads[at]), *(cell_len(row[at]) for row in rows)) for at in range(3)]
-    room = width - 1 - NAME - sum(columns) - 3 * 2 - 6
-    cells = max(0, min(MOST_BAR, room))
+    heads = ("used", "+ order", "limit", "")
+    columns = [max(cell_len(heads[at]), *(cell_len(row[at]) for row in rows)) for at in range(4)]
+    room = width - NAME - sum(columns) - 5
+    percent = room >= LEAST_BAR + PERCENT
+    cells = max(0, min(MOST_BAR, room - PERCENT if percent else room))
     if cells < LEAST_BAR:
         cells = 0
-    space = " " * (1 + NAME + (cells + 1 if cells else 0))
-    title = space + "".join(" " + fit(head, size, right=True) + " " for head, size in zip(heads, columns, strict=True))
+    title = " " * (NAME + (cells + 1 if cells else 0)) + _aligned(heads, columns)
     lines = [Content.styled(title, STYLES[Tone.QUIET])]
-    for one, numbers in zip(bars, rows, strict=True):
-        lines.append(_bar_line(one, numbers, columns, cells))
-    return lines
+    return lines + [
+        _bar_line(one, numbers, columns, cells, percent=percent) for one, numbers in zip(bars, rows, strict=True)
+    ]
 
 
-def _numbers(one: LimitBar) -> tuple[str, str, str]:
-    money = len(one.unit) == 3 and one.unit.isupper()
-    short = one.unit if money else ""
-    used = amount(one.used, short).removesuffix(f" {short}") if short else amount(one.used, "")
-    this = amount(one.this_order, short).removesuffix(f" {short}") if short else amount(one.this_order, "")
-    return used, this, amount(one.limit, one.unit) if one.limit is not None else "not set"
+def _numbers(one: LimitBar) -> tuple[str, str, str, str]:
+    limit = number(one.limit) if one.limit is not None else "not set"
+    return (
+        measured(one.used, one.unit),
+        measured(one.this_order, one.unit),
+        limit,
+        "" if one.unit in PLAIN_COUNTS else one.unit,
+    )
 
 
-def _bar_line(one: LimitBar, numbers: tuple[str, str, str], columns: Sequence[int], cells: int) -> Content:
-    word = CHECKS[one.status]
-    drawn = bar(one, cells)
-    used, this, limit = (fit(text, size, right=True) for text, size in zip(numbers, columns, strict=True))
-    loud = drawn.over or one.status in (CheckStatus.REFUSE, CheckStatus.UNKNOWN)
-    tone = STYLES[word.tone] if loud else ""
-    end = "OVER" if drawn.over else ("" if one.limit is not None else "off") or drawn.percent
+def _aligned(texts: Sequence[str], columns: Sequence[int]) -> str:
+    """Numbers right, the unit left."""
+    return " ".join(fit(text, size, right=at < 3) for at, (text, size) in enumerate(zip(texts, columns, strict=True)))
+
+
+def _bar_line(one: LimitBar, numbers: Sequence[str], columns: Sequence[int], cells: int, *, percent: bool) -> Content:
+    word, drawn = CHECKS[one.status], bar(one, cells)
+    loud = STYLES[word.tone] if drawn.over or one.status in (CheckStatus.REFUSE, CheckStatus.UNKNOWN) else ""
+    used, this, limit, unit = (
+        fit(text, size, right=at < 3) for at, (text, size) in enumerate(zip(numbers, columns, strict=True))
+    )
+    end = drawn.percent if one.limit is not None else "off"
     return Content.assemble(
         (f" {word.mark} ", STYLES[word.tone]),
-        (fit(one.name, NAME - 2), tone or STYLES[Tone.PLAIN]),
+        (fit(one.name, NAME - 3), loud),
         *(_cells(drawn) if cells else ()),
         " " if cells else "",
-        (f" {used} ", ""),
-        (f" {this} ", tone or "bold"),
-        (f" {limit} ", tone or ""),
-        (end.rjust(5), tone or STYLES[Tone.QUIET]),
+        (used, ""),
+        (f" {this}", loud or "bold"),
+        (f" {limit}", loud),
+        (f" {unit}", loud or STYLES[Tone.QUIET]),
+        (end.rjust(PERCENT) if percent else "", loud or STYLES[Tone.QUIET]),
     )
 
 

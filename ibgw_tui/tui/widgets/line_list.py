@@ -19,7 +19,7 @@ from textual.strip import Strip
 from textual.style import Style
 
 from ibgw_tui.tui.keys import Place, bindings
-from ibgw_tui.tui.messages import CursorMoved, RowOpened
+from ibgw_tui.tui.messages import CursorMoved, RowOpened, WindowChanged
 from ibgw_tui.tui.rows import Rows
 from ibgw_tui.tui.widgets.paint import strip_of
 
@@ -32,7 +32,7 @@ class LineList(ScrollView, Generic[Row], can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Place.LIST)]
     ALLOW_SELECT = False
     DEFAULT_CSS = """
-    LineList { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
+    LineList { height: 1fr; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
     """
 
     def __init__(self, rows: Rows[Row], *, name: str) -> None:
@@ -82,14 +82,20 @@ class LineList(ScrollView, Generic[Row], can_focus=True):
 
     # ---- painting
 
+    @property
+    def line_width(self) -> int:
+        """Cells of a line, without the scrollbar's column."""
+        return max(0, self.scrollable_content_region.width)
+
     def _settle(self) -> None:
         """The rows have moved: take over their scroll position and paint the window."""
         self._drawn.clear()
-        self.virtual_size = Size(self.size.width, self.rows.lines)
+        self.virtual_size = Size(self.line_width, self.rows.lines)
         if round(self.scroll_y) != self.rows.top:
             self.scroll_to(y=self.rows.top, animate=False, force=True)
         self.refresh()
         self._tell()
+        self.post_message(WindowChanged())
 
     def _repaint(self, row: str) -> None:
         place = self.rows.place(row)
@@ -102,7 +108,7 @@ class LineList(ScrollView, Generic[Row], can_focus=True):
             self.post_message(CursorMoved(self.rows.cursor))
 
     def render_line(self, y: int) -> Strip:
-        width, base = self.size.width, self.visual_style
+        width, base = self.line_width, self.visual_style
         row = self.rows.at(self.scroll_offset.y + y)
         if row is None:
             return Strip.blank(width, base.rich_style)
@@ -130,7 +136,9 @@ class LineList(ScrollView, Generic[Row], can_focus=True):
 
     def watch_scroll_y(self, old_value: float, new_value: float) -> None:
         super().watch_scroll_y(old_value, new_value)
-        self.rows.look_at(round(new_value))
+        if round(new_value) != self.rows.top:
+            self.rows.look_at(round(new_value))
+            self.post_message(WindowChanged())
 
     # ---- moving
 

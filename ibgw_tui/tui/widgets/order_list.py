@@ -58,14 +58,14 @@ class OrderList(LineList[OrderRow]):
         )
 
     def line(self, row: str, *, cursor: bool) -> Content:
-        value, width = self.rows.value(row), self.size.width
+        value, width = self.rows.value(row), self.line_width
         if self.rows.is_gone(row):
             fate = self._fates.get(row)
             return tombstone_line(value, fate, self._columns, self._clock(), cursor=cursor, width=width)
         return order_line(value, self._columns, self._clock(), cursor=cursor, width=width)
 
     def on_resize(self, event: events.Resize) -> None:
-        self._columns = fitting(self._all_columns, self.size.width)
+        self._columns = fitting(self._all_columns, self.line_width)
         super().on_resize(event)
 
     def titles(self) -> Content:

@@ -49,6 +49,8 @@ def result_lines(results: Sequence[Result], width: int, height: int) -> list[Con
     """The newest in full (as far as there is room), then older ones above it."""
     if width < 20 or height < 1:
         return []
+    if not results:
+        return [Content.styled(" What the desk answers to your decisions stands here.", STYLES[Tone.FAINT])]
     lines: list[Content] = []
     for age_of, result in enumerate(reversed(results)):
         style = STYLES[result.tone] if age_of == 0 else STYLES[Tone.QUIET]

@@ -30,7 +30,7 @@ class TicketPane(ScrollView, can_focus=True):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Place.TICKET)]
     ALLOW_SELECT = False
     DEFAULT_CSS = """
-    TicketPane { overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; }
+    TicketPane { overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1; scrollbar-gutter: stable; }
     """
 
     def __init__(self, *, clock: Callable[[], datetime], empty: Content) -> None:
@@ -79,8 +79,13 @@ class TicketPane(ScrollView, can_focus=True):
 
     # ---- painting
 
+    @property
+    def line_width(self) -> int:
+        """Cells of a line, without the scrollbar's column."""
+        return max(0, self.scrollable_content_region.width)
+
     def _make(self) -> list[Content]:
-        width = self.size.width
+        width = self.line_width
         if width < 8:
             return []
         if self.ticket is not None:
@@ -97,7 +102,7 @@ class TicketPane(ScrollView, can_focus=True):
         if from_top and self.scroll_y:
             self.scroll_to(y=0, animate=False, force=True)
         if from_top or len(before) != len(self._lines):
-            self.virtual_size = Size(self.size.width, len(self._lines))
+            self.virtual_size = Size(self.line_width, len(self._lines))
             self.refresh()
             return
         for at, (old, new) in enumerate(zip(before, self._lines, strict=True)):
@@ -105,7 +110,7 @@ class TicketPane(ScrollView, can_focus=True):
                 self.refresh_line(at)
 
     def render_line(self, y: int) -> Strip:
-        base, width, at = self.visual_style, self.size.width, self.scroll_offset.y + y
+        base, width, at = self.visual_style, self.line_width, self.scroll_offset.y + y
         if at >= len(self._lines):
             return Strip.blank(width, base.rich_style)
         return strip_of(self._lines[at], width, base, self._style)
@@ -115,7 +120,7 @@ class TicketPane(ScrollView, can_focus=True):
 
     def on_resize(self, event: events.Resize) -> None:
         self._draw()
-        self.virtual_size = Size(self.size.width, len(self._lines))
+        self.virtual_size = Size(self.line_width, len(self._lines))
         self.refresh()
 
     # ---- scrolling

@@ -26,14 +26,14 @@ from ibgw_tui.tui.present import (
     row_price,
     utc_clock,
 )
-from ibgw_tui.tui.safe import safe, safe_line
+from ibgw_tui.tui.safe import fit, safe, safe_line
 from ibgw_tui.tui.theme import STYLES
 from ibgw_tui.tui.widgets.check_list import gate_lines, rule
 from ibgw_tui.tui.widgets.facts import fact_lines
 from ibgw_tui.tui.widgets.limit_bars import limit_lines
 from ibgw_tui.tui.widgets.paint import beside
 
-WIDE = 112
+WIDE = 108
 """From this width on, facts and limits stand beside gates and the agent's words."""
 MOST_AGENT_LINES = 200
 AGENT_TITLE = "agent says (untrusted text)"
@@ -44,7 +44,7 @@ def ticket_lines(ticket: Ticket, now: datetime, width: int) -> list[Content]:
     blank = Content("")
     head = [*sentence_lines(ticket, width), *verdict_lines(ticket, now, width), blank]
     if width >= WIDE:
-        left_width = (width - 3) * 52 // 100
+        left_width = (width - 3) * 54 // 100
         right_width = width - 3 - left_width
         left = [*_facts(ticket, now, left_width), blank, *_fills(ticket, left_width), *_limits(ticket, left_width)]
         right = [*_gates(ticket, now, right_width), *_agent(ticket, right_width)]
@@ -83,7 +83,7 @@ def _banner(text: str, side: Word, width: int) -> list[Content]:
     wrapped = safe_line(text).wrap(max(8, width - 4))
     bar = "▌"
     lines = [line.plain for line in wrapped]
-    return [Content.styled(f"{bar} {line}".ljust(width), style) for line in ("", *lines, "")]
+    return [Content.styled(f"{bar} {fit(line, width - 2)}", style) for line in ("", *lines, "")]
 
 
 def verdict_lines(ticket: Ticket, now: datetime, width: int) -> list[Content]:
@@ -100,7 +100,7 @@ def _verdict(ticket: Ticket, now: datetime) -> tuple[Word, str, Tone]:
     if record.status is Status.PENDING:
         left = f"expires in {countdown(record.preview.expires_at - now)}" if record.preview else ""
         if ticket.approvable:
-            return word, f"waits for you: a opens the review, r rejects; {left}", Tone.STRONG
+            return word, f"waits for you: a reviews, r rejects; {left}", Tone.STRONG
         return Word("✗", "", Tone.REFUSE), f"CANNOT BE APPROVED: {ticket.why_not}; {left}", Tone.REFUSE
     if record.status is Status.APPROVED and record.approval is not None:
         return word, _approved(ticket, now), Tone.GOOD
