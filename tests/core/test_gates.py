@@ -109,7 +109,7 @@ def test_a_failing_approval_beside_another_gate_is_the_gates_error() -> None:
 
 
 def test_a_paper_order_without_approval_says_so_in_paper_words() -> None:
-    paper = {
+    paper: dict[str, Any] = {
         "mode": Mode.PAPER,
         "scopes": frozenset({Scope.PAPER_SUBMIT.value}),
         "checklist": None,

@@ -11,6 +11,7 @@ import random
 import sys
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -54,6 +55,10 @@ async def until(pilot: Pilot[Any], condition: Callable[[], bool], what: str) -> 
         await pilot.pause(0.05)
 
 
+def _is_gone(app: DeskApp, screen: ApproveScreen) -> bool:
+    return app.screen is not screen
+
+
 async def test_no_approval_hits_an_order_other_than_the_one_displayed(tmp_path: Path) -> None:
     home = tmp_path / "desk"
     home.mkdir(mode=0o700)
@@ -92,7 +97,7 @@ async def test_no_approval_hits_an_order_other_than_the_one_displayed(tmp_path: 
                     await pilot.press("escape")
                     continue
                 await pilot.press("Y")
-                await until(pilot, lambda s=screen: app.screen is not s, "the answer")
+                await until(pilot, partial(_is_gone, app, screen), "the answer")
                 displayed[shown.order_ref] = shown.preview_digest
             for stager in stagers:
                 assert await stager.wait() == 0
