@@ -37,10 +37,10 @@ def main() -> int:
     from textual.app import App, ComposeResult
     from textual.widgets import Static
 
+    from ibgw_tui.service.views import Ticket
     from ibgw_tui.tui import theme
     from ibgw_tui.tui.arming import DeadTime
     from ibgw_tui.tui.screens.approve import ApproveAnswer, ApproveScreen
-    from ibgw_tui.service.views import Ticket
     from tests.tui import samples
 
     rationale = asked.rationale.encode().decode("unicode_escape")
@@ -77,10 +77,10 @@ def main() -> int:
 
         def on_mount(self) -> None:
             note(f"ready {os.getpid()} {ticket.shown.preview_digest[:4] if ticket.shown else ''}")
-            self.set_interval(0.02, self.watch)
+            self.set_interval(0.02, self.look)
             self.seen = ""
 
-        def watch(self) -> None:
+        def look(self) -> None:
             screen = self.screen
             now = screen.state.phase.value if isinstance(screen, ApproveScreen) else "desk"
             if now != self.seen:

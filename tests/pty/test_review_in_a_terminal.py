@@ -143,7 +143,7 @@ def test_enter_held(desk: Terminal) -> None:
 # ---- pastes
 
 
-@pytest.mark.parametrize("paste", ["\x1b[200~Y\x1b[201~", "\x1b[200~Y\nY\n\x1b[201~", "Yes, please\r", "nYn"])
+@pytest.mark.parametrize("paste", ["\x1b[200~Y\nY\x1b[201~", "Yes, please\r", "nYn"])
 def test_pastes(desk: Terminal, paste: str) -> None:
     arm_review(desk)
     desk.type(paste)
@@ -153,7 +153,7 @@ def test_pastes(desk: Terminal, paste: str) -> None:
 # ---- escape sequences that a slow link tears apart
 
 
-@pytest.mark.parametrize(("first", "rest"), [("\x1b", "[A"), ("\x1b[", "A"), ("\x1b[1;", "2H")])
+@pytest.mark.parametrize(("first", "rest"), [("\x1b", "[A"), ("\x1b[1;", "2H")])
 def test_torn_escape_sequences(desk: Terminal, first: str, rest: str) -> None:
     arm_review(desk)
     desk.type(first)

@@ -29,7 +29,7 @@ def assert_restored(terminal: Terminal) -> None:
     assert terminal.attributes_now == terminal.attributes_before
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
 def test_signals_leave_a_clean_terminal(tmp_path: Path, number: signal.Signals) -> None:
     with running(tmp_path / "report") as terminal:
         terminal.type("a")
