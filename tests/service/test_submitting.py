@@ -258,6 +258,9 @@ async def test_the_router_leads_an_order_from_staged_to_the_wire(tmp_path: Path)
             await until(desk, router, record.order_ref, Status.PENDING)
             await desk.approve(record.order_ref)
             await until(desk, router, record.order_ref, Status.SENDING)
+            async with asyncio.timeout(10):
+                while not desk.broker.placed:  # the commit comes before the wire
+                    await asyncio.sleep(0.01)
             assert len(desk.broker.placed) == 1
             await desk.thread.run(hear, working(record, desk.clock), None)
             await desk.do(lambda: desk.review.ask_cancel(record.order_ref))
