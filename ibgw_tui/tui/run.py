@@ -6,13 +6,12 @@ import asyncio
 from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
-from ibgw_tui.wiring.rules import desk_rules
-
 from ibgw_tui.tui import hygiene
 from ibgw_tui.wiring.clock import utc_now
 from ibgw_tui.wiring.market import make_broker
 from ibgw_tui.wiring.operator_side import OperatorDesk, operator_desk
 from ibgw_tui.wiring.paths import resolve_home
+from ibgw_tui.wiring.rules import desk_rules
 
 if TYPE_CHECKING:
     from ibgw_tui.config import Loaded
