@@ -105,8 +105,8 @@ KEYS: tuple[Key, ...] = (
     Key("cancel_all", ("X",), "X", "cancel_all", "cancel all", _STOP, Place.ORDERS,
         "Ask the broker to cancel every working order."),
     Key("kill", ("K", "f12"), "K F12", "kill", "kill switch", _STOP, Place.APP,
-        "Close the kill switch at once, from anywhere, also inside a dialog: no new order leaves. "
-        "When it is closed: open it, with a reason.", priority=True),
+        "Close the kill switch at once, from anywhere, also inside a dialog: no new order leaves. While you type text, "
+        "K is a letter and F12 closes. When it is closed: open it, with a reason.", priority=True),
     # looking
     Key("desk", ("1",), "1", "view('desk')", "review desk", _LOOK, Place.APP,
         "The review desk: orders that wait, and one of them as a ticket."),

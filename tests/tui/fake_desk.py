@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -57,6 +58,17 @@ class StandingClock:
 
     def forward(self, **span: float) -> None:
         self.now += timedelta(**span)
+
+
+class TickingClock(StandingClock):
+    """Runs as fast as real time, from a fixed moment. Dialogs want one: a clock that stands looks like a laptop asleep."""
+
+    def __init__(self, now: datetime = NOON) -> None:
+        super().__init__(now)
+        self._began = time.monotonic()
+
+    def __call__(self) -> datetime:
+        return self.now + timedelta(seconds=time.monotonic() - self._began)
 
 
 class FakeDesk:
@@ -422,4 +434,4 @@ if __name__ == "__main__":
     main()
 
 
-__all__ = ["BrokenDesk", "FakeDesk", "InvalidRequest", "StandingClock", "a_busy_desk"]
+__all__ = ["BrokenDesk", "FakeDesk", "InvalidRequest", "StandingClock", "TickingClock", "a_busy_desk"]

@@ -25,6 +25,19 @@ async def until(pilot: Pilot[Any], condition: Callable[[], object], what: str = 
         await pilot.pause(0.01)
 
 
+async def shows(pilot: Pilot[Any], *texts: str) -> str:
+    """Wait until all of the texts are on the screen (line breaks aside). Returns the screen."""
+    await until(
+        pilot, lambda: all(text in flat(pilot.app) or text in screen_text(pilot.app) for text in texts), f"{texts}"
+    )
+    return screen_text(pilot.app)
+
+
+def flat(app: Any) -> str:
+    """The screen as one line, without frames."""
+    return " ".join(screen_text(app).replace("│", " ").split())
+
+
 def screen_text(app: Any) -> str:
     """What is on the screen, as plain lines."""
     height = app.size.height

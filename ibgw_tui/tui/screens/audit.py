@@ -14,7 +14,6 @@ from ibgw_tui.tui.screens.board import BoardScreen
 from ibgw_tui.tui.session import Session
 from ibgw_tui.tui.theme import STYLES
 from ibgw_tui.tui.widgets.audit_list import AuditList, entry_page
-from ibgw_tui.tui.widgets.filter_input import FilterInput
 from ibgw_tui.tui.widgets.footer import Situation
 
 SHOWN = 500
@@ -38,19 +37,18 @@ class AuditScreen(BoardScreen):
         self._reading = False
         self._filter = ""
         self._titled = Content("")
+        self.entries = AuditList()
+        self._box, self._empty = Vertical(id="list-box"), Static(id="empty")
+        self._entry, self._entry_text = VerticalScroll(id="entry"), Static(id="entry-text")
 
     def compose_body(self) -> ComposeResult:
         with Container(id="pair"):
-            with Vertical(id="list-box"):
-                yield FilterInput()
-                yield AuditList()
-                yield Static(id="empty")
-            with VerticalScroll(id="entry"):
-                yield Static(id="entry-text")
-
-    @property
-    def entries(self) -> AuditList:
-        return self.query_one(AuditList)
+            with self._box:
+                yield self.filter_input
+                yield self.entries
+                yield self._empty
+            with self._entry:
+                yield self._entry_text
 
     def show_body(self) -> None:
         desk = self.session.desk
@@ -58,16 +56,16 @@ class AuditScreen(BoardScreen):
             self._reading = True
             self.run_worker(self._read(desk.audit_seq), name="audit", exit_on_error=False)
         is_empty = not self.entries.rows.shown
-        self.query_one("#list-box").set_class(is_empty, "-empty")
+        self._box.set_class(is_empty, "-empty")
         if is_empty:
-            self.query_one("#empty", Static).update(EMPTY)
+            self._empty.update(EMPTY)
         self._show_title()
 
     def _show_title(self) -> None:
         title = Content.assemble("audit log ", (self._told(), STYLES[Tone.QUIET]))
         if not self._titled.is_same(title):
             self._titled = title
-            self.query_one("#list-box").border_title = title
+            self._box.border_title = title
 
     def on_window_changed(self, message: WindowChanged) -> None:
         self._show_title()
@@ -93,22 +91,22 @@ class AuditScreen(BoardScreen):
 
     def on_cursor_moved(self, message: CursorMoved) -> None:
         entry = self.entries.selected
-        self.query_one("#entry-text", Static).update(entry_page(entry) if entry else Content(""))
-        self.query_one("#entry").scroll_home(animate=False)
-        self.query_one("#entry").border_title = Content(f"entry {entry.seq}" if entry else "entry")
+        self._entry_text.update(entry_page(entry) if entry else Content(""))
+        self._entry.scroll_home(animate=False)
+        self._entry.border_title = Content(f"entry {entry.seq}" if entry else "entry")
         self.show_footer()
 
     def on_row_opened(self, message: RowOpened) -> None:
         self.add_class("-ticket")
-        self.query_one("#entry").focus()
+        self._entry.focus()
         self.call_after_refresh(self.show_footer)
 
     def back(self) -> None:
-        if self.has_class("-ticket") or self.query_one("#entry").has_focus:
+        if self.has_class("-ticket") or self._entry.has_focus:
             self.remove_class("-ticket")
             self.focus_list()
         elif self._filter:
-            self.query_one(FilterInput).action_leave_filter()
+            self.filter_input.action_leave_filter()
         self.call_after_refresh(self.show_footer)
 
     def focus_list(self) -> None:

@@ -38,6 +38,9 @@ class BoardScreen(Screen[None]):
         super().__init__()
         self.session = session
         self._composed = False
+        self.header, self.banners, self.results, self.footer = DeskHeader(), Banners(), Results(), KeyFooter()
+        self.filter_input = FilterInput()
+        self._too_small = Static(id="too-small")
 
     # ---- for subclasses
 
@@ -72,13 +75,13 @@ class BoardScreen(Screen[None]):
     # ---- the frame
 
     def compose(self) -> ComposeResult:
-        yield DeskHeader()
-        yield Banners()
+        yield self.header
+        yield self.banners
         with Container(id="body"):
             yield from self.compose_body()
-        yield Static(id="too-small")
-        yield Results()
-        yield KeyFooter()
+        yield self._too_small
+        yield self.results
+        yield self.footer
 
     def on_mount(self) -> None:
         self._composed = True
@@ -96,8 +99,8 @@ class BoardScreen(Screen[None]):
         self.session.big_enough = big_enough
         self.set_class(not big_enough, "-too-small")
         if self._composed:
-            self.query_one("#too-small", Static).update(too_small(width, height))
-            self.query_one(Results).set_class(height >= TALL, "-tall")
+            self._too_small.update(too_small(width, height))
+            self.results.set_class(height >= TALL, "-tall")
             self.show()
 
     def show(self) -> None:
@@ -112,25 +115,23 @@ class BoardScreen(Screen[None]):
     def show_head(self) -> None:
         session = self.session
         router_problem = session.port.router_problem
-        self.query_one(DeskHeader).show(
-            session.desk, is_router=session.port.is_router, read_only=session.port.read_only
-        )
-        self.query_one(Banners).show(alarms(session.desk, session.health, router_problem, session.now))
-        self.query_one(Results).show(session.results)
+        self.header.show(session.desk, is_router=session.port.is_router, read_only=session.port.read_only)
+        self.banners.show(alarms(session.desk, session.health, router_problem, session.now))
+        self.results.show(session.results)
 
     def show_footer(self) -> None:
-        self.query_one(KeyFooter).show(self.situation())
+        self.footer.show(self.situation())
 
     def tick(self) -> None:
         if self._composed:
-            self.query_one(DeskHeader).tick(self.session.now)
+            self.header.tick(self.session.now)
             if self.is_current:
                 self.tick_body()
 
     # ---- actions that every view has
 
     def action_filter(self) -> None:
-        self.query_one(FilterInput).open()
+        self.filter_input.open()
 
     def on_filter_typed(self, message: FilterTyped) -> None:
         self.filter_by(message.text)

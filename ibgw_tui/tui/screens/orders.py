@@ -26,7 +26,6 @@ from ibgw_tui.tui.screens.board import BoardScreen
 from ibgw_tui.tui.session import Session, Snapshot
 from ibgw_tui.tui.theme import STYLES
 from ibgw_tui.tui.widgets.columns import Column
-from ibgw_tui.tui.widgets.filter_input import FilterInput
 from ibgw_tui.tui.widgets.footer import Situation
 from ibgw_tui.tui.widgets.order_list import OrderList
 from ibgw_tui.tui.widgets.ticket import TicketPane
@@ -48,6 +47,10 @@ class OrdersScreen(BoardScreen):
         self._filter = ""
         self._order_name = ""
         self._titled = Content("")
+        clock = session.port.clock
+        self.orders = OrderList(self.COLUMNS, clock=clock, start_at_end=self.START_AT_END, name="orders")
+        self.ticket_pane = TicketPane(clock=clock, empty=self.no_ticket)
+        self._box, self._titles, self._empty = Vertical(id="list-box"), Static(id="titles"), Static(id="empty")
 
     # ---- for subclasses
 
@@ -65,37 +68,28 @@ class OrdersScreen(BoardScreen):
     # ---- the body
 
     def compose_body(self) -> ComposeResult:
-        clock = self.session.port.clock
         with Container(id="pair"):
-            with Vertical(id="list-box"):
-                yield FilterInput()
-                yield Static(id="titles")
-                yield OrderList(self.COLUMNS, clock=clock, start_at_end=self.START_AT_END, name="orders")
-                yield Static(id="empty")
-            yield TicketPane(clock=clock, empty=self.no_ticket)
-
-    @property
-    def orders(self) -> OrderList:
-        return self.query_one(OrderList)
-
-    @property
-    def ticket_pane(self) -> TicketPane:
-        return self.query_one(TicketPane)
+            with self._box:
+                yield self.filter_input
+                yield self._titles
+                yield self.orders
+                yield self._empty
+            yield self.ticket_pane
 
     def show_body(self) -> None:
         lists, orders = self.session.lists, self.orders
         if lists is not None:
             orders.show_orders(self.rows_of(lists), self.fates_of(lists))
         is_empty = not orders.rows.shown
-        self.query_one("#list-box").set_class(is_empty, "-empty")
+        self._box.set_class(is_empty, "-empty")
         if is_empty:
             text = self.empty_text() if lists is not None else Content(" reading the desk ...")
-            self.query_one("#empty", Static).update(text)
+            self._empty.update(text)
         self._show_titles()
 
     def _show_titles(self) -> None:
         orders = self.orders
-        self.query_one("#titles", Static).update(orders.titles(), layout=False)
+        self._titles.update(orders.titles(), layout=False)
         rows = orders.rows
         told = [f"{rows.total}"]
         if rows.is_filtered:
@@ -105,10 +99,9 @@ class OrdersScreen(BoardScreen):
         if rows.below:
             told.append(f"{rows.below} below ↓")
         title = Content.assemble(self.title_word, " ", (" · ".join(told), STYLES[Tone.QUIET]))
-        box = self.query_one("#list-box")
         if not self._titled.is_same(title):
             self._titled = title
-            box.border_title = title
+            self._box.border_title = title
 
     def tick_body(self) -> None:
         self.orders.tick()
@@ -125,8 +118,10 @@ class OrdersScreen(BoardScreen):
         """A ticket was read. It is shown only if the cursor still stands on its order."""
         if not self._composed or ref != self.wanted or not self.is_current:
             return
+        if ticket is not None and ticket.record.order_ref != ref:
+            return  # never another order than the one under the cursor
         if ticket is None:
-            self.ticket_pane.show_nothing()
+            self.ticket_pane.show_nothing(f" {ref}: there is no such order in the store")
         else:
             self.ticket_pane.show(ticket)
         self.show_footer()
@@ -154,7 +149,7 @@ class OrdersScreen(BoardScreen):
             self.remove_class("-ticket")
             self.focus_list()
         elif self._filter:
-            self.query_one(FilterInput).action_leave_filter()
+            self.filter_input.action_leave_filter()
         self.call_after_refresh(self.show_footer)
 
     def focus_list(self) -> None:

@@ -22,7 +22,9 @@ class FilterInput(Input):
     """
 
     def __init__(self) -> None:
-        super().__init__(placeholder="words to look for; Enter keeps, Esc clears", compact=True, select_on_focus=False)
+        super().__init__(
+            placeholder="words to look for: Enter keeps them, Esc clears", compact=True, select_on_focus=False
+        )
         self.cursor_blink = False
 
     def open(self) -> None:

@@ -46,13 +46,13 @@ class DeskHeader(Vertical):
         super().__init__()
         self._shown: dict[str, Content] = {}
         self._facts: list[Word] = []
+        self._parts = {name: Static(id=name) for name in ("mode", "switch", "clock", "facts")}
 
     def compose(self) -> ComposeResult:
+        *first, second = self._parts.values()
         with Horizontal():
-            yield Static(id="mode")
-            yield Static(id="switch")
-            yield Static(id="clock")
-        yield Static(id="facts")
+            yield from first
+        yield second
 
     def show(self, state: DeskState | None, *, is_router: bool, read_only: bool) -> None:
         """What is known of the desk; None before anything was read."""
@@ -78,7 +78,7 @@ class DeskHeader(Vertical):
         if before is None or not before.is_same(content):
             self._shown[name] = content
             resized = layout and (before is None or before.cell_length != content.cell_length)
-            self.query_one(f"#{name}", Static).update(content, layout=resized)
+            self._parts[name].update(content, layout=resized)
 
 
 def mode_badge(state: DeskState | None, *, read_only: bool) -> Content:

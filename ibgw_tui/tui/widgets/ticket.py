@@ -19,7 +19,9 @@ from textual.style import Style
 
 from ibgw_tui.service.views import OrderRow, Ticket
 from ibgw_tui.tui.keys import Place, bindings
+from ibgw_tui.tui.present import Tone
 from ibgw_tui.tui.safe import safe_line
+from ibgw_tui.tui.theme import STYLES
 from ibgw_tui.tui.widgets.paint import strip_of
 from ibgw_tui.tui.widgets.ticket_page import placeholder_lines, ticket_lines
 
@@ -40,6 +42,7 @@ class TicketPane(ScrollView, can_focus=True):
         self._lines: list[Content] = []
         self._row: OrderRow | None = None
         self._titled: str | None = None
+        self._why = ""
         self.ticket: Ticket | None = None
         """What is on display; None while another one is being read, or when there is none."""
 
@@ -56,8 +59,9 @@ class TicketPane(ScrollView, can_focus=True):
         self.ticket, self._row = None, row
         self._draw(from_top=True)
 
-    def show_nothing(self) -> None:
-        self.ticket, self._row = None, None
+    def show_nothing(self, why: str = "") -> None:
+        """There is no order to show, or (with `why`) it cannot be shown."""
+        self.ticket, self._row, self._why = None, None, why
         self._draw(from_top=True)
 
     def tick(self) -> None:
@@ -92,7 +96,7 @@ class TicketPane(ScrollView, can_focus=True):
             return ticket_lines(self.ticket, self._clock(), width)
         if self._row is not None:
             return placeholder_lines(self._row, width)
-        return self._empty.wrap(width)
+        return (safe_line(self._why, STYLES[Tone.REFUSE]) if self._why else self._empty).wrap(width)
 
     def _draw(self, *, from_top: bool = False) -> None:
         before, self._lines = self._lines, self._make()

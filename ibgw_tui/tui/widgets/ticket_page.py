@@ -117,16 +117,16 @@ def _verdict(ticket: Ticket, now: datetime) -> tuple[Word, str, Tone]:
 def _approved(ticket: Ticket, now: datetime) -> str:
     approval = ticket.record.approval
     assert approval is not None
-    who = f"APPROVED by {approval.operator} at {utc_clock(approval.approved_at)}"
-    if approval.expires_at <= now:
-        return f"{who}; the approval has expired and cannot be sent"
+    who = f"by {approval.operator} at {utc_clock(approval.approved_at)}"
     held = approval.release_at - now
+    if approval.expires_at <= now:
+        return f"APPROVED, but the approval has expired and cannot be sent; {who}"
     if ticket.record.submit_asked:
-        return f"{who}; being sent now; u recalls it while it has not left"
+        return f"APPROVED - being sent now; u recalls it while it has not left; {who}"
     if held > timedelta(0):
-        return f"{who}; leaves in {countdown(held)}: u recalls, s sends now"
+        return f"APPROVED - leaves in {countdown(held)}: u recalls, s sends now; {who}"
     left = countdown(approval.expires_at - now)
-    return f"{who}; waits for the router; u recalls; the approval expires in {left}"
+    return f"APPROVED - waits for the router, good for {left}; u recalls; {who}"
 
 
 def _filled(ticket: Ticket) -> str:
