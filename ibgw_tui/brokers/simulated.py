@@ -109,7 +109,7 @@ class SimulatedBroker:
             self._connected = True
             self._say_link(self._faults.link)
         await self.step()  # so that there is a price of now
-        if self._ticker is None and self._tick_seconds is not None:
+        if self._tick_seconds is not None and (self._ticker is None or self._ticker.done()):
             self._ticker = asyncio.create_task(self._ticking(self._tick_seconds), name="simulated-market")
             self._ticker.add_done_callback(self._stopped)
 

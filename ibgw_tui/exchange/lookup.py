@@ -73,8 +73,7 @@ def _the_one(intent: OrderIntent, fitting: list[Contract]) -> Contract:
     if len(fitting) == 1 and not missing:
         return contract
     # Even a single future must be named by its expiry: next quarter the same words would mean another one.
-    kinds = {c.asset_class for c in fitting}
-    missing = (["asset_class"] if len(kinds) > 1 else []) + (missing or _differing(fitting))
+    missing = missing or [name for name in _FIELDS if len({getattr(c, name) for c in fitting}) > 1]
     choices = [f"{name} ({_choices(fitting, name)})" for name in missing]
     raise InvalidRequest(
         f"{intent.symbol} alone does not say which contract: {_names(fitting)}",
@@ -82,10 +81,6 @@ def _the_one(intent: OrderIntent, fitting: list[Contract]) -> Contract:
         code=ErrorCode.INPUT_AMBIGUOUS_CONTRACT,
         problems=[f"{name}: needed to tell the contracts apart" for name in missing],
     )
-
-
-def _differing(contracts: list[Contract]) -> list[str]:
-    return [name for name in _FIELDS if len({getattr(c, name) for c in contracts}) > 1 and name != "asset_class"]
 
 
 def _unknown_symbol(symbol: str) -> InvalidRequest:

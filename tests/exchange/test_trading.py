@@ -17,6 +17,7 @@ from ibgw_tui.core.broker import (
     OrderReport,
 )
 from ibgw_tui.core.terms import OrderType, Side, TimeInForce
+from ibgw_tui.exchange.exchange import Exchange
 from ibgw_tui.exchange.faults import CancelFault, Rejection
 from ibgw_tui.exchange.instruments import AAPL, AAPL_CALL, ES_FRONT, EUR_USD, INSTRUMENTS, MSFT, TSLA
 from tests.exchange.market import Market, an_order, states
@@ -230,6 +231,19 @@ def test_a_cancelled_order_can_fill_after_all() -> None:
     assert market.step(20) == []
 
 
+@pytest.mark.parametrize("fault", [CancelFault.NONE, CancelFault.FILLED_FIRST, CancelFault.FILLED_AFTER])
+def test_a_pending_cancel_survives_a_restart(fault: CancelFault) -> None:
+    market, order = Market.new(), an_order(limit_price="90")
+    market.place(order)
+    market.cancel(order.order_ref, fault)
+    market.exchange = Exchange.load(market.exchange.dump())
+    market.step()
+    market.exchange = Exchange.load(market.exchange.dump())
+    market.step()
+    expected = BrokerState.CANCELLED if fault is CancelFault.NONE else BrokerState.FILLED
+    assert market.order(order.order_ref).state is expected
+
+
 def test_a_reference_is_one_order_for_ever() -> None:
     market, order = Market.new(), an_order()
     market.place(order)
@@ -324,6 +338,16 @@ def test_orders_that_only_fit_apart_do_not_fit_together() -> None:
     third = an_order(quantity="1500", limit_price="95")
     market.place(third)
     assert market.order(third.order_ref).state is BrokerState.WORKING
+
+
+def test_buys_and_sells_are_never_netted() -> None:
+    market = Market.new()
+    buy, sell = an_order(quantity="1500", limit_price="95"), an_order(quantity="1500", limit_price="105", side=SELL)
+    more = an_order(quantity="600", limit_price="95")  # fits only if the sell were sure to fill
+    for order in (buy, sell, more):
+        market.place(order)
+    assert market.order(sell.order_ref).state is BrokerState.WORKING
+    assert market.order(more.order_ref).state is BrokerState.REJECTED
 
 
 def test_an_order_that_closes_a_position_needs_no_funds() -> None:
