@@ -102,7 +102,7 @@ def _side_by_side(ticket: Ticket, preview: Preview, width: int) -> list[Content]
     left_width = width * 46 // 100
     right_width = width - left_width - 3
     left = _grid([[fact] for fact in (*_facts(ticket, preview), *_fine_print(ticket, preview))], left_width)
-    right = [_tally(ticket), *_checks_in_full(ticket, right_width)]
+    right = [*_tally(ticket, right_width), *_checks_in_full(ticket, right_width)]
     rows = max(len(left), len(right))
     blank = Content("")
     left += [blank] * (rows - len(left))
@@ -121,7 +121,7 @@ def _stacked_full(ticket: Ticket, preview: Preview, width: int) -> list[Content]
         blank,
         *facts,
         blank,
-        _tally(ticket),
+        *_tally(ticket, width),
         *_checks_in_full(ticket, width),
         blank,
     ]
@@ -321,21 +321,23 @@ def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     return sorted(findings, key=lambda finding: WORST_FIRST.index(finding.status))
 
 
-def _tally(ticket: Ticket) -> Content:
+def _tally(ticket: Ticket, width: int) -> list[Content]:
     findings = (*ticket.gates, *ticket.limits)
-    parts: list[Content | str] = [(Content.styled(f"{len(ticket.gates)} gates, {len(ticket.limits)} limits", MUTED))]
-    words = {
-        CheckStatus.REFUSE: "refuse",
-        CheckStatus.UNKNOWN: "not known",
-        CheckStatus.WARN: "to mind",
-        CheckStatus.PASS: "pass",
-        CheckStatus.OFF: "not armed",
-    }
+    parts = [Content.styled(f"{len(ticket.gates)} gates, {len(ticket.limits)} limits", MUTED)]
     for status in WORST_FIRST:
         count = sum(finding.status is status for finding in findings)
         if count:
-            parts += ["  ", Content.styled(f"{CHECKS[status].mark} {count} {words[status]}", _CHECK_STYLES[status])]
-    return Content.assemble(*parts)
+            parts.append(Content.styled(f"{CHECKS[status].mark} {count} {_COUNTED[status]}", _CHECK_STYLES[status]))
+    return _flow(parts, width)
+
+
+_COUNTED = {
+    CheckStatus.REFUSE: "refuse",
+    CheckStatus.UNKNOWN: "not known",
+    CheckStatus.WARN: "to mind",
+    CheckStatus.PASS: "pass",
+    CheckStatus.OFF: "not armed",
+}
 
 
 def _checks_in_full(ticket: Ticket, width: int) -> list[Content]:

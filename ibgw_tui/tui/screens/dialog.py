@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime
 from typing import ClassVar, Generic, TypeVar
 
@@ -94,7 +95,7 @@ class ArmedScreen(ModalScreen[Answer], Generic[Answer]):
     DEFAULT_CSS = """
     ArmedScreen { background: $background; align: center middle; overflow: hidden; }
     ArmedScreen:ansi { background: ansi_default; }
-    ArmedScreen ToastRack, ArmedScreen Tooltip { display: none; }
+    ArmedScreen Toast, ArmedScreen Tooltip { display: none; }
     ArmedScreen #frame { height: auto; width: 1fr; background: $surface; }
     ArmedScreen:ansi #frame { background: ansi_default; }
     ArmedScreen #frame.-framed { border: round $primary; padding: 0 1; }
@@ -182,8 +183,10 @@ class ArmedScreen(ModalScreen[Answer], Generic[Answer]):
         self.query_one("#typing").display = typing
         foot = 2 + typing + (3 if framed else 0)
         width = min(columns, self.WIDEST) - (4 if framed else 0)
-        sheet = self.make_page(width, max(1, rows - foot), self._scroll)
-        self.page.show(sheet)
+        room = max(1, rows - foot)
+        sheet = self.make_page(width, room, self._scroll)
+        # A page that does not fit is not armed; what matters then is that the line that says so is there.
+        self.page.show(replace(sheet, lines=sheet.lines[:room]) if sheet.problem else sheet)
         if columns < LEAST_WIDTH or rows < LEAST_HEIGHT:
             return f"the window is {columns}x{rows}: deciding needs at least {LEAST_WIDTH}x{LEAST_HEIGHT}"
         return sheet.problem

@@ -60,7 +60,7 @@ class TextScreen(ModalScreen[Answer], Generic[Answer]):
     DEFAULT_CSS = """
     TextScreen { background: $background; align: center middle; }
     TextScreen:ansi { background: ansi_default; }
-    TextScreen ToastRack, TextScreen Tooltip { display: none; }
+    TextScreen Toast, TextScreen Tooltip { display: none; }
     TextScreen #frame {
         width: 1fr; max-width: 92; height: auto; max-height: 100%; border: round $primary; padding: 0 2;
         background: $surface;
