@@ -43,6 +43,9 @@ RETRY_SECONDS = 1.0
 QUOTED_CONTRACTS = 50
 """Quotes are fetched for at most so many contracts of live orders each pulse."""
 CANCEL_DEADLINE_SECONDS = 10.0
+ANSWER_SECONDS = 10.0
+"""An order sent so long ago without an answer is in doubt."""
+ASK_AFTER_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
 
@@ -89,6 +92,8 @@ class Router:
         self._bells = (asyncio.Event(), asyncio.Event())
         self.problem = ""
         """The newest failure in words; empty while all is well."""
+        self.waiting = False
+        """Another process holds the lease."""
 
     @property
     def active(self) -> bool:
@@ -115,6 +120,7 @@ class Router:
     async def _turn(self) -> None:
         while self._lease is None:
             self._lease = await self._store.run(self._take_lease)
+            self.waiting = self._lease is None
             if self._lease is None:
                 await asyncio.sleep(RETRY_SECONDS)
         try:
@@ -122,10 +128,11 @@ class Router:
                 group.create_task(self._beating())
                 await self._broker.connect()
                 group.create_task(self._hearing())
-                await self._reconcile()
+                await self._reconcile(await self._store.run(_at_broker))
                 group.create_task(self._looping(self._bells[0], self._desk))
                 group.create_task(self._looping(self._bells[1], self._cancels))
                 group.create_task(self._pulsing())
+                group.create_task(self._asking_after())
         except* LeaseLost:
             self._lease = None
             self.problem = "another router took over; waiting"
@@ -169,6 +176,14 @@ class Router:
         while True:
             await self._publish()
             await asyncio.sleep(PULSE_SECONDS)
+
+    async def _asking_after(self) -> None:
+        """Orders without an answer, and orders in doubt, are looked up again and again; never sent again."""
+        while True:
+            await asyncio.sleep(ASK_AFTER_SECONDS)
+            unanswered = await self._store.run(self._unanswered)
+            if unanswered:
+                await self._guard("looking orders up", self._reconcile, unanswered)
 
     async def _desk(self) -> None:
         work = await self._store.run(self._read_work)
@@ -254,13 +269,19 @@ class Router:
             change.note(change.order(order_ref), cancel_sent_at=change.now)
             change.append_audit(kind, actor=Actor.ROUTER, principal=self._principal, order_ref=order_ref)
 
-    async def _reconcile(self) -> None:
-        """What the broker's own records say of every order it has or may have."""
-        snapshot = await self._broker.snapshot()
-        await self._store.run(self._adopt, snapshot)
+    def _unanswered(self, store: OrderStore) -> list[OrderRecord]:
+        """In doubt, or sent so long ago that an answer should have come."""
+        late = self._clock() - timedelta(seconds=ANSWER_SECONDS)
+        waiting = store.orders(statuses=[Status.SENDING, Status.IN_DOUBT], limit=1000)
+        return [record for record in waiting if record.status is Status.IN_DOUBT or record.updated_at <= late]
 
-    def _adopt(self, store: OrderStore, snapshot: BrokerSnapshot) -> None:
-        outcome = compare(store.orders(statuses=sorted(AT_BROKER), limit=10_000), snapshot)
+    async def _reconcile(self, records: list[OrderRecord]) -> None:
+        """What the broker's own records say of these orders."""
+        snapshot = await self._broker.snapshot()
+        await self._store.run(self._adopt, records, snapshot)
+
+    def _adopt(self, store: OrderStore, records: list[OrderRecord], snapshot: BrokerSnapshot) -> None:
+        outcome = compare(records, snapshot)
         for comparison in outcome.comparisons:
             self._doubt_unfinished(store, comparison.order_ref, comparison.doubtful and outcome.complete)
             for execution in comparison.executions:
@@ -273,7 +294,7 @@ class Router:
         with store.write(lease_token=self._token) as change:
             record = change.order(order_ref)
             if record.status is Status.SENDING or (absent and record.status is not Status.IN_DOUBT):
-                words = "the broker's records do not show it" if absent else "the former router stopped while sending"
+                words = "the broker's records do not show it" if absent else "no answer came to the sending of it"
                 change.move(
                     record,
                     Signal.LOSE,
@@ -308,6 +329,10 @@ def _is_due(record: OrderRecord, now: datetime) -> bool:
     if approval is None:
         return False
     return record.submit_asked or (record.reason_code is None and approval.release_at <= now)
+
+
+def _at_broker(store: OrderStore) -> list[OrderRecord]:
+    return store.orders(statuses=sorted(AT_BROKER), limit=10_000)
 
 
 def _cancels_to_send(store: OrderStore) -> list[OrderRecord]:

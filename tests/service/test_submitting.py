@@ -224,7 +224,7 @@ async def after_a_crash(desk: BenchDesk, order: OrderRecord, snapshot: Callable[
     desk.broker.snapshots = snapshot()
     router = a_router(desk)
     router._lease = await desk.do(lambda: desk.store.lease())
-    await router._reconcile()
+    await router._reconcile([await desk.read(order.order_ref)])
     return await desk.read(order.order_ref)
 
 
@@ -238,6 +238,30 @@ async def test_after_a_crash_an_order_is_adopted_or_in_doubt_and_never_sent_agai
         assert (await after_a_crash(desk, order, nothing)).status is Status.IN_DOUBT
         found = nothing().replaced(executions=(fill(order, desk.clock, "10"),))
         assert (await after_a_crash(desk, order, lambda: found)).status is Status.FILLED
+        assert len(desk.broker.placed) == 1
+
+
+async def test_an_order_that_nobody_answers_is_looked_up(tmp_path: Path) -> None:
+    """Not in doubt at once, in doubt when an answer is overdue, and adopted when the broker's records show it."""
+    async with bench_desk(tmp_path) as desk:
+        order = await desk.sent()
+        router = a_router(desk)
+        router._lease = await desk.do(lambda: desk.store.lease())
+        assert await desk.do(lambda: router._unanswered(desk.store)) == []
+        desk.clock.forward(seconds=10)
+        overdue = await desk.do(lambda: router._unanswered(desk.store))
+        assert [record.order_ref for record in overdue] == [order.order_ref]
+        await router._reconcile(overdue)
+        assert (await desk.read(order.order_ref)).status is Status.IN_DOUBT
+        desk.broker.snapshots = BrokerSnapshot(
+            complete=True,
+            open_orders=(working(order, desk.clock),),
+            completed_orders=(),
+            executions=(),
+            at=desk.clock(),
+        )
+        await router._reconcile(await desk.do(lambda: router._unanswered(desk.store)))
+        assert (await desk.read(order.order_ref)).status is Status.WORKING
         assert len(desk.broker.placed) == 1
 
 
