@@ -44,6 +44,37 @@ def tui(state: Globals, read_only: bool, enable_live: bool) -> int:
 
 
 @command(
+    "router",
+    help="Route without a screen: preview what is staged, send what is approved, hear what fills. Ctrl+C stops it.",
+    examples="""
+        ibgw router
+        ibgw router --enable-live
+    """,
+)
+@click.option(
+    "--enable-live", is_flag=True, help="Allow live orders in this run, if the configuration allows them too."
+)
+def router(state: Globals, enable_live: bool) -> None:
+    import asyncio
+    import signal
+
+    from ibgw_tui.wiring.operator_side import route_until
+
+    loaded = load(state)
+
+    async def run() -> None:
+        stopped = asyncio.Event()
+        for number in (signal.SIGINT, signal.SIGTERM):
+            asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+        await route_until(
+            stopped, loaded, enable_live=enable_live, say=lambda text: state.console.note(f"router: {text}")
+        )
+
+    asyncio.run(run())
+    state.console.result({"router": "stopped"})
+
+
+@command(
     "demo",
     help="A desk with a simulated market and a busy agent. No account, no network, no configuration.",
     examples="""

@@ -22,6 +22,7 @@ _HERE = "ibgw_tui.cli"
 COMMANDS = {
     "tui": f"{_HERE}.desk:tui",
     "demo": f"{_HERE}.desk:demo",
+    "router": f"{_HERE}.desk:router",
     "status": f"{_HERE}.desk:status",
     "stage": f"{_HERE}.orders:stage",
     "list": f"{_HERE}.orders:list_orders",

@@ -22,9 +22,8 @@ from textual.pilot import Pilot
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.records import OrderRecord
 from ibgw_tui.tui.app import DeskApp
-from ibgw_tui.tui.run import open_desk
 from ibgw_tui.tui.screens.orders import OrdersScreen
-from ibgw_tui.wiring.operator_side import OperatorDesk
+from ibgw_tui.wiring.operator_side import OperatorDesk, open_desk
 
 if TYPE_CHECKING:
     from ibgw_tui.config import Loaded

@@ -3,31 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import AbstractAsyncContextManager
 from typing import TYPE_CHECKING
 
 from ibgw_tui.tui import hygiene
-from ibgw_tui.wiring.clock import utc_now
-from ibgw_tui.wiring.market import make_broker
-from ibgw_tui.wiring.operator_side import OperatorDesk, operator_desk
+from ibgw_tui.wiring.operator_side import open_desk
 from ibgw_tui.wiring.paths import resolve_home
-from ibgw_tui.wiring.rules import desk_rules
 
 if TYPE_CHECKING:
     from ibgw_tui.config import Loaded
-
-
-def open_desk(
-    loaded: Loaded, *, read_only: bool = False, enable_live: bool = False
-) -> AbstractAsyncContextManager[OperatorDesk]:
-    """The operator's desk for a configuration, with its router."""
-    home = resolve_home(loaded)
-    return operator_desk(
-        home.database,
-        desk_rules(loaded.config, enable_live=enable_live),
-        broker=make_broker(loaded.config, home.folder, utc_now),
-        read_only=read_only,
-    )
 
 
 def run_terminal(loaded: Loaded, *, read_only: bool = False, enable_live: bool = False) -> int:

@@ -7,13 +7,15 @@ works in this process when nobody else holds the lease, and waits (visibly) when
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import os
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from ibgw_tui.core.audit import ChainVerdict
 from ibgw_tui.core.broker import Broker
@@ -28,6 +30,12 @@ from ibgw_tui.service.views import DeskState, OrderRow, Shown, Ticket
 from ibgw_tui.store import OrderStore
 from ibgw_tui.store.thread import StoreThread
 from ibgw_tui.wiring.clock import make_uuid7, utc_now
+from ibgw_tui.wiring.market import make_broker
+from ibgw_tui.wiring.paths import resolve_home
+from ibgw_tui.wiring.rules import desk_rules
+
+if TYPE_CHECKING:
+    from ibgw_tui.config import Loaded
 
 log = logging.getLogger(__name__)
 
@@ -66,6 +74,14 @@ class OperatorDesk:
     def is_router(self) -> bool:
         """Whether this process is the one that talks to the broker."""
         return self._router is not None and self._router.active
+
+    @property
+    def router_state(self) -> str:
+        """What the router of this process is doing, in words."""
+        if self.is_router:
+            return "this process is the router"
+        waiting = self._router is not None and self._router.waiting
+        return "another process is the router; waiting" if waiting else "starting"
 
     def listen(self, callback: Callable[[], None]) -> Callable[[], None]:
         """Call `callback` in the loop whenever the store changed. Returns how to stop it."""
@@ -164,6 +180,33 @@ async def operator_desk(
             await asyncio.gather(running, return_exceptions=True)
         listener.close()
         thread.close()
+
+
+def open_desk(
+    loaded: Loaded, *, read_only: bool = False, enable_live: bool = False
+) -> AbstractAsyncContextManager[OperatorDesk]:
+    """The operator's desk that a configuration means, with its router."""
+    home = resolve_home(loaded)
+    return operator_desk(
+        home.database,
+        desk_rules(loaded.config, enable_live=enable_live),
+        broker=make_broker(loaded.config, home.folder, utc_now),
+        read_only=read_only,
+    )
+
+
+async def route_until(stopped: asyncio.Event, loaded: Loaded, *, enable_live: bool, say: Callable[[str], None]) -> None:
+    """Be the router without a screen, until `stopped` is set. Says what it does and what fails, once each."""
+    async with open_desk(loaded, enable_live=enable_live) as desk:
+        said = ""
+        while not stopped.is_set():
+            now = desk.router_problem or desk.router_state
+            if now != said:
+                say(now)
+                said = now
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopped.wait(), 0.1)
+    say("stopped")
 
 
 def _roles(

@@ -23,10 +23,10 @@ from ibgw_tui.demo.settings import write_demo_settings
 from ibgw_tui.store import OrderStore
 from ibgw_tui.tui.app import DeskApp
 from ibgw_tui.tui.arming import Phase
-from ibgw_tui.tui.run import open_desk
 from ibgw_tui.tui.screens.approve import ApproveScreen
 from ibgw_tui.wiring.clock import utc_now
 from ibgw_tui.wiring.desk_side import open_desk_side
+from ibgw_tui.wiring.operator_side import open_desk
 
 STAGER = """
 import random, sys, time
