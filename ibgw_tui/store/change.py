@@ -9,7 +9,7 @@ from typing import Any
 
 from ibgw_tui.core.broker import ExecutionReport
 from ibgw_tui.core.decision import Decision, worst_status
-from ibgw_tui.core.errors import Conflict, NotFound, NotPermitted
+from ibgw_tui.core.errors import NotFound
 from ibgw_tui.core.lifecycle import OPEN, Actor, Signal, Status, advance
 from ibgw_tui.core.orders import Approval, ApprovalStatus, OrderIntent, Preview
 from ibgw_tui.core.records import (
@@ -22,22 +22,38 @@ from ibgw_tui.core.records import (
     Tally,
 )
 from ibgw_tui.core.terms import KillSwitch, Money
-from ibgw_tui.store import fills, lease
+from ibgw_tui.store import approvals, fills, keys, lease
 from ibgw_tui.store.audit_log import AuditLog
 from ibgw_tui.store.connection import Connection
 from ibgw_tui.store.counting import count_exposure, count_tally
-from ibgw_tui.store.rows import RECORD_SQL, to_micro, to_record, to_text, to_us
-from ibgw_tui.store.switch_row import read_switch, sentinel_of
+from ibgw_tui.store.rows import RECORD_SQL, intent_columns, to_micro, to_record, to_us
+from ibgw_tui.store.switch_row import read_switch, write_switch
 
 
 class Change:
     """Handed out by OrderStore.write(); valid inside that `with` only. Reads here see its own writes."""
 
     def __init__(self, connection: Connection, audit: AuditLog, clock: Callable[[], datetime]) -> None:
-        self._connection = connection
-        self._audit = audit
+        self._open: tuple[Connection, AuditLog] | None = (connection, audit)
         self.now = clock()
         """Time of the transaction: the store's clock, read once."""
+
+    def end(self) -> None:
+        """The transaction is over: a later use would be a write of its own that nothing holds together."""
+        self._open = None
+
+    @property
+    def _connection(self) -> Connection:
+        return self._parts()[0]
+
+    @property
+    def _audit(self) -> AuditLog:
+        return self._parts()[1]
+
+    def _parts(self) -> tuple[Connection, AuditLog]:
+        if self._open is None:
+            raise RuntimeError("a change was used after its transaction")
+        return self._open
 
     # ---- reads inside the transaction
 
@@ -103,9 +119,8 @@ class Change:
             "quantity, limit_price, stop_price, staged_us, updated_us, currency, intent) "
             "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
-                order_ref, revision, revises, Status.STAGED.value, staged_by, intent.account, intent.symbol,
-                intent.side.value, intent.order_type.value, to_text(intent.quantity), to_text(intent.limit_price),
-                to_text(intent.stop_price), at, at, intent.currency, intent.model_dump_json(),
+                order_ref, revision, revises, Status.STAGED.value, staged_by, *intent_columns(intent),
+                at, at, intent.currency, intent.model_dump_json(),
             ),
         )  # fmt: skip
         self.append_audit(
@@ -133,14 +148,11 @@ class Change:
         Raises Conflict when the row is no longer as `record` says, IllegalTransition from the table.
         """
         follower = advance(record.status, signal, actor)
-        changed = self._connection.execute(
+        self._connection.execute_one(
             "UPDATE orders SET status = ?, updated_us = ?, reason_code = ?, reason = ? WHERE seq = ? AND status = ?",
             (follower.value, to_us(self.now), reason_code, reason or "", record.seq, record.status.value),
+            f"order {record.order_ref} is no longer {record.status.value}",
         )
-        if changed != 1:
-            raise Conflict(
-                f"order {record.order_ref} is no longer {record.status.value}", user_action="look at it again"
-            )
         self.append_audit(
             f"order.{signal.value}",
             actor=actor,
@@ -172,8 +184,10 @@ class Change:
         self._note_decision(record, decision)
 
     def record_decision(self, record: OrderRecord, decision: Decision) -> None:
-        self._connection.execute(
-            "UPDATE previews SET decision = ? WHERE order_seq = ?", (_dump(decision.as_json()), record.seq)
+        self._connection.execute_one(
+            "UPDATE previews SET decision = ? WHERE order_seq = ?",
+            (_dump(decision.as_json()), record.seq),
+            f"order {record.order_ref} has no preview to decide on",
         )
         self._note_decision(record, decision)
 
@@ -188,78 +202,46 @@ class Change:
         if "cancel_sent_at" in columns:
             columns["cancel_sent_us"] = to_us(columns.pop("cancel_sent_at"))
         unknown = columns.keys() - _NOTES
-        if unknown:
+        if unknown or not columns:
             raise TypeError(f"not a note: {sorted(unknown)}")
         settings = ", ".join(f"{name} = ?" for name in columns)
         values = [int(value) if isinstance(value, bool) else value for value in columns.values()]
-        self._connection.execute(f"UPDATE orders SET {settings} WHERE seq = ?", [*values, record.seq])
+        self._connection.execute_one(
+            f"UPDATE orders SET {settings} WHERE seq = ?",
+            [*values, record.seq],
+            f"there is no order {record.order_ref}",
+        )
 
     # ---- approvals
 
     def insert_approval(self, record: OrderRecord, approval: Approval) -> None:
         """Raises Conflict when a live one exists."""
-        self._connection.execute(
-            "INSERT INTO approvals (approval_id, order_seq, status, expires_us, body) VALUES (?, ?, ?, ?, ?)",
-            (
-                approval.approval_id, record.seq, approval.status.value, to_us(approval.expires_at), approval.model_dump_json(),
-            ),
-        )  # fmt: skip
-        self._connection.execute(
-            "UPDATE orders SET approval_expires_us = ?, submit_asked = 0 WHERE seq = ?",
-            (to_us(approval.expires_at), record.seq),
-        )
+        approvals.insert(self._connection, record, approval)
 
     def spend_approval(self, approval_id: str) -> None:
-        """approved -> consumed: exactly one unexpired row, else Conflict."""
-        spent = self._connection.execute(
-            "UPDATE approvals SET status = 'consumed' WHERE approval_id = ? AND status = 'approved' AND expires_us > ?",
-            (approval_id, to_us(self.now)),
-        )
-        if spent != 1:
-            raise Conflict("the approval was spent, revoked or has expired", user_action="approve the order again")
+        """approved -> consumed: exactly one row that has begun and not expired, else Conflict."""
+        approvals.spend(self._connection, approval_id, self.now)
 
     def revoke_approval(self, record: OrderRecord) -> None:
-        self._end_approval(record, ApprovalStatus.REVOKED)
+        approvals.end(self._connection, record, ApprovalStatus.REVOKED)
 
     def expire_approval(self, record: OrderRecord) -> None:
-        self._end_approval(record, ApprovalStatus.EXPIRED)
-
-    def _end_approval(self, record: OrderRecord, status: ApprovalStatus) -> None:
-        self._connection.execute(
-            "UPDATE approvals SET status = ? WHERE order_seq = ? AND status = 'approved'", (status.value, record.seq)
-        )
-        self._connection.execute(
-            "UPDATE orders SET approval_expires_us = NULL, submit_asked = 0 WHERE seq = ?", (record.seq,)
-        )
+        approvals.end(self._connection, record, ApprovalStatus.EXPIRED)
 
     # ---- idempotency keys: never forgotten
 
     def claim_key(self, principal: str, key: str, *, operation: str, request_hash: str) -> ClaimedKey:
-        row = self._connection.row(
-            "SELECT request_hash, state, order_ref, result FROM idempotency WHERE principal = ? AND key = ?",
-            (principal, key),
-        )
-        if row is not None:
-            return ClaimedKey(False, row[0], row[1], row[2], json.loads(row[3]) if row[3] else None)
-        self._connection.execute(
-            "INSERT INTO idempotency (principal, key, operation, request_hash, state) VALUES (?, ?, ?, ?, 'pending')",
-            (principal, key, operation, request_hash),
-        )
-        return ClaimedKey(True, request_hash, "pending", None, None)
+        return keys.claim(self._connection, principal, key, operation, request_hash)
 
     def finish_key(
         self, principal: str, key: str, *, state: str, order_ref: str | None, result: dict[str, Any] | None
     ) -> None:
-        self._connection.execute(
-            "UPDATE idempotency SET state = ?, order_ref = ?, result = ? WHERE principal = ? AND key = ?",
-            (state, order_ref, _dump(result) if result is not None else None, principal, key),
-        )
+        """What came of a pending key: said once. Raises Conflict for any other."""
+        keys.finish(self._connection, principal, key, state, order_ref, result)
 
     def release_key(self, principal: str, key: str) -> None:
         """After a refusal: nothing was done under it, and it may be used again."""
-        self._connection.execute(
-            "DELETE FROM idempotency WHERE principal = ? AND key = ? AND state = 'pending'", (principal, key)
-        )
+        keys.release(self._connection, principal, key)
 
     # ---- submits and fills
 
@@ -277,8 +259,18 @@ class Change:
         )  # fmt: skip
 
     def add_execution(self, record: OrderRecord, execution: ExecutionReport) -> bool:
-        """False when it is known. A correction replaces what it corrects. Recomputes the order's totals."""
+        """False when it is known. A correction replaces what it corrects. Recomputes the order's totals.
+
+        A report that contradicts what is known becomes a discrepancy, once.
+        """
+        contradiction = fills.contradiction(self._connection, record, execution)
+        if contradiction is not None and not self._is_said(contradiction, record.order_ref):
+            self.add_discrepancy(contradiction, order_ref=record.order_ref)
         return fills.add(self._connection, record, execution)
+
+    def _is_said(self, text: str, order_ref: str) -> bool:
+        sql = "SELECT 1 FROM discrepancies WHERE text = ? AND order_ref = ?"
+        return self._connection.row(sql, (text, order_ref)) is not None
 
     def add_commission(self, exec_id: str, commission: Money) -> None:
         fills.add_commission(self._connection, exec_id, commission)
@@ -298,23 +290,7 @@ class Change:
 
         Raises NotPermitted when opening while the sentinel file is there.
         """
-        current = self.switch()
-        if state is KillSwitch.OPEN and current.source not in ("store", "default"):
-            raise NotPermitted(
-                f"the kill switch is held closed: {current.reason}",
-                user_action=f"remove the file {sentinel_of(self._connection.path).name} beside the database first",
-            )
-        row = self._connection.row("SELECT state, epoch FROM kill_switch WHERE id = 1")
-        was_closed, epoch = row is None or row[0] == "closed", row[1] if row else 0
-        if state is KillSwitch.CLOSED and not was_closed:
-            epoch += 1
-        if row is None or row[0] != state.value:
-            self._connection.execute(
-                "INSERT INTO kill_switch (id, state, epoch, changed_by, reason, changed_us) VALUES (1, ?, ?, ?, ?, ?) "
-                "ON CONFLICT (id) DO UPDATE SET state = excluded.state, epoch = excluded.epoch, "
-                "changed_by = excluded.changed_by, reason = excluded.reason, changed_us = excluded.changed_us",
-                (state.value, epoch, principal, reason, to_us(self.now)),
-            )
+        epoch = write_switch(self._connection, state, principal, reason, self.now)
         kind = "switch.opened" if state is KillSwitch.OPEN else "switch.closed"
         self.append_audit(kind, actor=actor, principal=principal, body={"reason": reason, "epoch": epoch})
         return self.switch()

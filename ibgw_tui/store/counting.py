@@ -11,14 +11,15 @@ from ibgw_tui.store.connection import Connection
 from ibgw_tui.store.rows import from_micro, to_us
 
 UNCOUNTED = (Status.NOT_PLACED, Status.REJECTED_BY_BROKER)
-"""Submits that provably came to nothing."""
+"""Submits that came to nothing, unless a part of them was filled before."""
 
 
 def count_tally(connection: Connection, account: str, window_start: datetime, session_start: datetime) -> Tally:
     """Submits of an account since the window's start (inclusive) and since the session's start."""
     sql = (
         "SELECT s.currency, count(*), sum(s.notional_u) FROM submissions s JOIN orders o ON o.seq = s.order_seq "
-        "WHERE s.account = ? AND s.submitted_us >= ? AND o.status NOT IN (?, ?) GROUP BY s.currency"
+        "WHERE s.account = ? AND s.submitted_us >= ? AND (o.status NOT IN (?, ?) OR o.filled <> '0') "
+        "GROUP BY s.currency"
     )
     names = [status.value for status in UNCOUNTED]
     window = connection.rows(sql, [account, to_us(window_start), *names])

@@ -11,6 +11,7 @@ from __future__ import annotations
 import random
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 
 import apsw
@@ -18,26 +19,36 @@ from playhouse.apsw_ext import APSWDatabase
 
 from ibgw_tui.core.errors import OrderStoreError, SettingsError
 
-APPLICATION_ID = 0x49424757  # "IBGW"
 OLDEST_SAFE_LIBRARY = (3, 51, 3)
 """Older ones can corrupt a WAL that two processes checkpoint."""
 BUSY_SECONDS = 5.0
-_REMOTE = ("nfs", "cifs", "smb", "9p", "fuse.")
 _JOURNAL_LIMIT = 16 * 1024 * 1024
 
 
 class DeskDatabase(APSWDatabase):  # type: ignore[misc]
-    """A Peewee database with our pragmas and our way of waiting."""
+    """A Peewee database with our pragmas and our way of waiting.
 
-    def __init__(self, path: Path, *, read_only: bool) -> None:
+    It never connects by itself: a second thread, or a use after closing, would silently get a
+    connection of its own.
+    """
+
+    def __init__(self, path: Path, *, read_only: bool, look_first: Callable[[apsw.Connection], object]) -> None:
         flags = apsw.SQLITE_OPEN_READONLY if read_only else apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE
         self._read_only = read_only
-        super().__init__(str(path), timeout=None, lock_type="IMMEDIATE", flags=flags)
+        self._look_first = look_first
+        super().__init__(str(path), timeout=None, lock_type="IMMEDIATE", autoconnect=False, flags=flags)
 
     def _add_conn_hooks(self, conn: apsw.Connection) -> None:
         super()._add_conn_hooks(conn)
         conn.set_busy_handler(_Waiter())
-        settings: list[tuple[str, object]] = [("foreign_keys", 1), ("trusted_schema", 0), ("synchronous", 2)]
+        # Before the first setting: switching to WAL writes to the file, and the file may be somebody else's.
+        self._look_first(conn)
+        settings: list[tuple[str, object]] = [
+            ("foreign_keys", 1),
+            ("trusted_schema", 0),
+            ("recursive_triggers", 1),  # else INSERT OR REPLACE deletes past the triggers that refuse deletion
+            ("synchronous", 2),
+        ]
         if self._read_only:
             settings.append(("query_only", 1))
         else:

@@ -5,13 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from datetime import datetime
-from decimal import Decimal
-from typing import Any
 
 from ibgw_tui.core.broker import AccountFacts, Position, Quote
 from ibgw_tui.core.terms import iso
 from ibgw_tui.store.connection import Connection
-from ibgw_tui.store.rows import from_text, from_us
+from ibgw_tui.store.failures import undamaged
 
 _PUT = (
     "INSERT INTO facts (kind, name, body) VALUES (?, ?, ?) ON CONFLICT (kind, name) DO UPDATE SET body = excluded.body"
@@ -39,41 +37,27 @@ def put(
 
 def quote(connection: Connection, con_id: int) -> Quote | None:
     row = connection.row("SELECT body FROM facts WHERE kind = 'quote' AND name = ?", (str(con_id),))
-    return Quote.model_validate_json(row[0]) if row else None
+    with undamaged("a quote"):
+        return Quote.model_validate_json(row[0]) if row else None
 
 
 def positions(connection: Connection, account: str | None) -> list[Position]:
     rows = connection.rows("SELECT body FROM facts WHERE kind = 'position' ORDER BY name")
-    held = [Position.model_validate_json(row[0]) for row in rows]
+    with undamaged("a position"):
+        held = [Position.model_validate_json(row[0]) for row in rows]
     return [position for position in held if account is None or position.account == account]
 
 
 def accounts(connection: Connection) -> list[AccountFacts]:
     rows = connection.rows("SELECT body FROM facts WHERE kind = 'account' ORDER BY name")
-    return [AccountFacts.model_validate_json(row[0]) for row in rows]
+    with undamaged("what the broker said of an account"):
+        return [AccountFacts.model_validate_json(row[0]) for row in rows]
 
 
 def link(connection: Connection) -> tuple[str, str, datetime] | None:
     row = connection.row("SELECT body FROM facts WHERE kind = 'link' AND name = 'router'")
     if row is None:
         return None
-    state, text, at = json.loads(row[0])
-    return state, text, datetime.fromisoformat(at)
-
-
-def executions(connection: Connection, order_ref: str) -> list[dict[str, Any]]:
-    rows = connection.rows(
-        "SELECT e.exec_id, e.quantity, e.price, e.at_us, e.commission FROM executions e JOIN orders o ON o.seq = e.order_seq "
-        "WHERE o.order_ref = ? AND e.replaced_by IS NULL ORDER BY e.at_us, e.exec_id",
-        (order_ref,),
-    )
-    return [
-        {
-            "exec_id": r[0],
-            "quantity": Decimal(r[1]),
-            "price": Decimal(r[2]),
-            "at": from_us(r[3]),
-            "commission": from_text(r[4]),
-        }
-        for r in rows
-    ]
+    with undamaged("the state of the link"):
+        state, text, at = json.loads(row[0])
+        return state, text, datetime.fromisoformat(at)

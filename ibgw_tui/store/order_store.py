@@ -25,7 +25,7 @@ from ibgw_tui.core.records import (
     Tally,
 )
 from ibgw_tui.core.text import one_line
-from ibgw_tui.store import facts
+from ibgw_tui.store import facts, fills
 from ibgw_tui.store.audit_log import AuditLog
 from ibgw_tui.store.change import Change
 from ibgw_tui.store.connection import Connection
@@ -81,7 +81,11 @@ class OrderStore:
         with self._connection.transaction():
             if lease_token is not None:
                 require_lease(self._connection, lease_token)
-            yield Change(self._connection, self._audit, self._clock)
+            change = Change(self._connection, self._audit, self._clock)
+            try:
+                yield change
+            finally:
+                change.end()
         self._bell.ring()
         if self._automated:
             time.sleep(REST_SECONDS)
@@ -173,7 +177,7 @@ class OrderStore:
 
     def executions(self, order_ref: str) -> list[dict[str, Any]]:
         """Fills that count, oldest first: exec_id, quantity, price (Decimal), at, commission."""
-        return facts.executions(self._connection, order_ref)
+        return fills.of_order(self._connection, order_ref)
 
     # ---- counters, switch, lease
 

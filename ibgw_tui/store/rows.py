@@ -7,20 +7,18 @@ from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
-from ibgw_tui.core.audit import ChainVerdict
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.errors import ErrorCode, OrderStoreError
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.orders import Approval, ApprovalStatus, OrderIntent, Preview
 from ibgw_tui.core.records import AuditEntry, OrderLine, OrderRecord
 from ibgw_tui.core.terms import CheckStatus, Mode, OrderType, Side
+from ibgw_tui.store.failures import altered, undamaged
 
 Row = tuple[Any, ...]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO = timedelta(microseconds=1)
 _SCALE = Decimal(1_000_000)
-
-__all__ = ["ChainVerdict"]
 
 
 def to_us(moment: datetime) -> int:
@@ -58,7 +56,8 @@ def from_micro(value: int) -> Decimal:
 RECORD_SQL = """
     SELECT o.seq, o.order_ref, o.revision, o.revises, o.status, o.staged_by, o.intent, o.staged_us, o.updated_us,
            p.body, p.digest, p.decision, a.body, a.status, o.submit_asked, o.filled, o.average_price, o.commission,
-           o.perm_id, o.reason_code, o.reason, o.cancel_asked_by, o.cancel_sent_us
+           o.perm_id, o.reason_code, o.reason, o.cancel_asked_by, o.cancel_sent_us,
+           o.account, o.symbol, o.side, o.order_type, o.quantity, o.limit_price, o.stop_price
     FROM orders o
     LEFT JOIN previews p ON p.order_seq = o.seq
     LEFT JOIN approvals a ON a.seq = (SELECT max(seq) FROM approvals WHERE order_seq = o.seq)
@@ -66,15 +65,21 @@ RECORD_SQL = """
 
 
 def to_record(row: Row) -> OrderRecord:
-    """A preview whose bytes no longer give the digest they were stored with is refused, never shown."""
+    """A preview whose bytes no longer give the digest they were stored with is refused, never shown.
+
+    So is an order whose columns (which lists and counts are made from) say something else than it does.
+    """
+    with undamaged(f"order {row[1]}"):
+        return _to_record(row)
+
+
+def _to_record(row: Row) -> OrderRecord:
     preview = Preview.model_validate_json(row[9]) if row[9] is not None else None
     if preview is not None and preview.digest != row[10]:
-        raise OrderStoreError(
-            f"the stored preview of order {row[1]} was altered: its digest does not match",
-            code=ErrorCode.AUDIT_CHAIN_INVALID,
-            user_action="close the kill switch and run `ibgw audit verify`",
-            retryable=False,
-        )
+        raise altered(f"the preview of order {row[1]}", "its digest does not match")
+    intent = OrderIntent.model_validate_json(row[6])
+    if intent_columns(intent) != tuple(row[23:30]) or (preview is not None and preview.intent != intent):
+        raise altered(f"order {row[1]}", "its parts contradict each other")
     approval = None
     if row[12] is not None:
         approval = Approval.model_validate_json(row[12]).model_copy(update={"status": ApprovalStatus(row[13])})
@@ -85,7 +90,7 @@ def to_record(row: Row) -> OrderRecord:
         revises=row[3],
         status=Status(row[4]),
         staged_by=row[5],
-        intent=OrderIntent.model_validate_json(row[6]),
+        intent=intent,
         staged_at=from_us(row[7]),
         updated_at=from_us(row[8]),
         preview=preview,
@@ -103,6 +108,19 @@ def to_record(row: Row) -> OrderRecord:
     )
 
 
+def intent_columns(intent: OrderIntent) -> tuple[str | None, ...]:
+    """account, symbol, side, order_type, quantity, limit_price, stop_price: as columns hold them."""
+    return (
+        intent.account,
+        intent.symbol,
+        intent.side.value,
+        intent.order_type.value,
+        to_text(intent.quantity),
+        to_text(intent.limit_price),
+        to_text(intent.stop_price),
+    )
+
+
 LINE_SQL = """
     SELECT seq, order_ref, status, mode, account, side, quantity, filled, average_price, symbol, order_type, limit_price,
            stop_price, currency, notional_u, staged_by, staged_us, updated_us, preview_expires_us, approval_expires_us,
@@ -112,6 +130,11 @@ LINE_SQL = """
 
 
 def to_line(row: Row) -> OrderLine:
+    with undamaged(f"order {row[1]}"):
+        return _to_line(row)
+
+
+def _to_line(row: Row) -> OrderLine:
     return OrderLine(
         seq=row[0],
         order_ref=row[1],
@@ -141,15 +164,16 @@ def to_line(row: Row) -> OrderLine:
 
 
 def to_entry(row: Row) -> AuditEntry:
-    """(entry, hash) of one audit row."""
-    data = json.loads(row[0])
-    return AuditEntry(
-        seq=data["seq"],
-        at=datetime.fromisoformat(data["at"]),
-        kind=data["kind"],
-        actor=data["actor"],
-        principal=data["principal"],
-        order_ref=data["order_ref"],
-        body=data["body"],
-        hash=bytes(row[1]).hex(),
-    )
+    """(seq, entry bytes, hash) of one audit row."""
+    with undamaged(f"audit entry {row[0]}"):
+        data = json.loads(bytes(row[1]))
+        return AuditEntry(
+            seq=data["seq"],
+            at=datetime.fromisoformat(data["at"]),
+            kind=data["kind"],
+            actor=data["actor"],
+            principal=data["principal"],
+            order_ref=data["order_ref"],
+            body=data["body"],
+            hash=bytes(row[2]).hex(),
+        )

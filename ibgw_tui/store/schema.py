@@ -1,7 +1,8 @@
 """The tables, and the ladder that leads an older file to them.
 
-STRICT tables; exact numbers as text, sums as scaled integers; UTC microseconds; the audit log and its
-triggers refuse change. The expected text is compared at every start: a dropped trigger is noticed.
+STRICT tables; exact numbers as text, sums as scaled integers; UTC microseconds. Triggers refuse to
+change or delete what is kept for good: the audit log, a spent approval, a submission, what was asked
+for and what was shown. A step that was released is never edited: a new one is added.
 """
 
 from __future__ import annotations
@@ -149,5 +150,66 @@ FIRST: tuple[str, ...] = (
     "CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT raise(ABORT, 'the audit log is append-only'); END",
 )
 
-MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (("first tables", FIRST),)
+
+def _refuse(name: str, when: str, words: str) -> str:
+    return f"CREATE TRIGGER {name} BEFORE {when} BEGIN SELECT raise(ABORT, '{words}'); END"
+
+
+_SHOWN = "order_ref, revision, revises, staged_by, account, symbol, side, order_type, quantity, limit_price, stop_price"
+
+SECOND: tuple[str, ...] = (
+    # Commissions may come before the execution they belong to, and corrections before what they correct.
+    """CREATE TABLE commissions (
+        exec_id TEXT PRIMARY KEY,
+        amount TEXT NOT NULL,
+        currency TEXT NOT NULL
+    ) STRICT""",
+    "INSERT INTO commissions SELECT exec_id, commission, commission_currency FROM executions WHERE commission IS NOT NULL",
+    "ALTER TABLE executions DROP COLUMN commission",
+    "ALTER TABLE executions DROP COLUMN commission_currency",
+    "ALTER TABLE executions ADD COLUMN corrects TEXT",
+    "UPDATE executions SET corrects = (SELECT e.exec_id FROM executions e WHERE e.replaced_by = executions.exec_id)",
+    "CREATE INDEX executions_corrected ON executions (corrects) WHERE corrects IS NOT NULL",
+    # INSERT OR REPLACE would take an entry's place without any UPDATE or DELETE.
+    _refuse(
+        "audit_in_order",
+        "INSERT ON audit WHEN NEW.seq IS NOT (SELECT coalesce(max(seq), 0) + 1 FROM audit)",
+        "audit entries are appended in order",
+    ),
+    _refuse("orders_no_delete", "DELETE ON orders", "orders are kept for good"),
+    _refuse(
+        "orders_frozen", f"UPDATE OF seq, {_SHOWN}, staged_us, intent ON orders", "what was asked for never changes"
+    ),
+    _refuse("previews_no_delete", "DELETE ON previews", "previews are kept for good"),
+    _refuse(
+        "previews_frozen", "UPDATE OF order_seq, preview_id, digest, body ON previews", "what was shown never changes"
+    ),
+    _refuse("approvals_no_delete", "DELETE ON approvals", "approvals are kept for good"),
+    _refuse(
+        "approvals_frozen",
+        "UPDATE OF seq, approval_id, order_seq, expires_us, body ON approvals",
+        "an approval never changes",
+    ),
+    _refuse(
+        "approvals_end_once",
+        "UPDATE OF status ON approvals WHEN OLD.status <> 'approved'",
+        "an approval that has ended never lives again",
+    ),
+    _refuse("submissions_no_delete", "DELETE ON submissions", "submissions are kept for good"),
+    _refuse("submissions_no_update", "UPDATE ON submissions", "submissions are kept for good"),
+    _refuse("executions_no_delete", "DELETE ON executions", "executions are kept for good"),
+    _refuse(
+        "idempotency_kept", "DELETE ON idempotency WHEN OLD.state <> 'pending'", "a key that did something is kept"
+    ),
+    _refuse(
+        "idempotency_frozen",
+        "UPDATE OF principal, key, operation, request_hash ON idempotency",
+        "what a key means never changes",
+    ),
+)
+
+MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
+    ("first tables", FIRST),
+    ("facts in any order, and guards", SECOND),
+)
 """(name, statements) of each step; the file's user_version counts the steps taken."""

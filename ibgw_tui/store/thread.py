@@ -25,6 +25,7 @@ class StoreThread:
     def __init__(
         self, path: Path, *, clock: Callable[[], datetime], automated: bool = False, read_only: bool = False
     ) -> None:
+        self._closed = False
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="store")
         try:
             self._store = self._executor.submit(
@@ -44,6 +45,11 @@ class StoreThread:
         return self._executor.submit(lambda: act(self._store, *arguments, **named)).result()
 
     def close(self) -> None:
-        """Wait for what runs, then close the store."""
-        self._executor.submit(self._store.close).result()
-        self._executor.shutdown()
+        """Wait for what runs, then close the store. Closing twice is closing once."""
+        if self._closed:
+            return
+        self._closed = True
+        try:
+            self._executor.submit(self._store.close).result()
+        finally:
+            self._executor.shutdown()

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import os
 import stat
-from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
 from datetime import timedelta
 from decimal import Decimal
 from pathlib import Path
@@ -19,74 +17,19 @@ from hypothesis import strategies as st
 from ibgw_tui.core.audit import GENESIS
 from ibgw_tui.core.broker import AccountFacts, Position
 from ibgw_tui.core.errors import Conflict, InvalidRequest, NotFound, NotPermitted, OrderStoreError, SettingsError
-from ibgw_tui.core.gates import evaluate
 from ibgw_tui.core.lifecycle import Actor, IllegalTransition, Signal, Status
-from ibgw_tui.core.orders import Estimate, Preview
-from ibgw_tui.core.records import OrderRecord
 from ibgw_tui.core.terms import KillSwitch, Mode
 from ibgw_tui.store import OrderStore
 from tests.makers import (
     NOON,
     SettableClock,
-    a_contract,
-    a_policy,
     a_quote,
     an_approval,
     an_intent,
-    gate_context,
-    limit_context,
-    terms,
     usd,
 )
 from tests.service.bench_desk import fill
-
-
-@contextmanager
-def a_store(folder: Path, clock: SettableClock | None = None) -> Iterator[OrderStore]:
-    store = OrderStore.open(folder / "desk.sqlite3", clock=clock or SettableClock())
-    try:
-        yield store
-    finally:
-        store.close()
-
-
-def stage(store: OrderStore, ref: str = "o-aaaa1", **changes: object) -> OrderRecord:
-    with store.write() as change:
-        return change.insert_order(ref, an_intent(**changes), staged_by="agent-1")
-
-
-def preview_of(record: OrderRecord) -> Preview:
-    return Preview(
-        preview_id=f"p-{record.order_ref}", order_ref=record.order_ref, mode=Mode.PAPER, staged_by=record.staged_by,
-        intent=record.intent, contract=a_contract(), estimate=Estimate(notional=usd("100")), policy_id="example",
-        policy_digest=a_policy().digest, created_at=NOON, expires_at=NOON + timedelta(minutes=15),
-    )  # fmt: skip
-
-
-def pending(store: OrderStore, ref: str = "o-aaaa1", **changes: object) -> OrderRecord:
-    record = stage(store, ref, **changes)
-    decision = evaluate(terms(), a_policy(), limit_context(), gate_context())
-    with store.write() as change:
-        change.record_preview(record, preview_of(record), decision)
-        return change.move(change.order(ref), Signal.PREVIEWED, actor=Actor.ROUTER, principal="router")
-
-
-def approved(store: OrderStore, ref: str = "o-aaaa1", **changes: object) -> OrderRecord:
-    record = pending(store, ref, **changes)
-    with store.write() as change:
-        change.insert_approval(record, an_approval(approval_id=f"a-{ref}", preview_id=f"p-{ref}"))
-        return change.move(record, Signal.APPROVE, actor=Actor.OPERATOR, principal="operator-1")
-
-
-def sent(store: OrderStore, ref: str = "o-aaaa1", **changes: object) -> OrderRecord:
-    record = approved(store, ref, **changes)
-    with store.write() as change:
-        change.spend_approval(f"a-{ref}")
-        change.insert_submission(
-            record, approval_id=f"a-{ref}", idempotency_key=f"k-{ref}", request_hash="h", notional=usd("100")
-        )
-        return change.move(record, Signal.SEND, actor=Actor.ROUTER, principal="router")
-
+from tests.store._helpers import a_store, approved, forced, pending, preview_of, sent, stage
 
 # ---- values
 
@@ -224,9 +167,9 @@ def test_of_eight_that_spend_one_approval_one_succeeds(tmp_path: Path) -> None:
 def test_an_altered_preview_is_never_shown(tmp_path: Path) -> None:
     with a_store(tmp_path) as store:
         record = pending(store)
-        store._connection.execute('UPDATE previews SET body = replace(body, \'"quantity":"1"\', \'"quantity":"9"\')')
-        with pytest.raises(OrderStoreError, match="was altered"):
-            store.order(record.order_ref)
+    forced(tmp_path, 'UPDATE previews SET body = replace(body, \'"quantity":"1"\', \'"quantity":"9"\')')
+    with a_store(tmp_path) as store, pytest.raises(OrderStoreError, match="was altered"):
+        store.order(record.order_ref)
 
 
 # ---- counting
@@ -308,7 +251,7 @@ def test_whoever_forces_a_change_is_found_out(tmp_path: Path, sql: str) -> None:
         verdict = store.verify_audit()
         assert not verdict.ok and verdict.broken_at == 3
         assert not store.verify_audit_tail(4).ok
-    with pytest.raises(OrderStoreError, match="lacks what it was made with"):
+    with pytest.raises(OrderStoreError, match="lacks what it was made with: trigger audit_no"):
         OrderStore.open(tmp_path / "desk.sqlite3", clock=SettableClock())
 
 
@@ -465,7 +408,7 @@ def test_a_replaced_file_is_not_written(tmp_path: Path) -> None:
         stage(store)
         os.rename(tmp_path / "desk.sqlite3", tmp_path / "away.sqlite3")
         (tmp_path / "desk.sqlite3").touch()
-        with pytest.raises(OrderStoreError, match="replaced or moved"):
+        with pytest.raises(OrderStoreError, match="replaced, moved"):
             stage(store, "o-bbbb1")
 
 
