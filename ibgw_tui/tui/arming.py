@@ -24,23 +24,24 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import assert_never
 
-# ---- the numbers, and where they come from (docs/terminal.md says the same to people)
+# ---- the numbers, and where they come from
 
 DWELL = 0.35
-"""Seconds from painting to the first key that counts. R5: measured, stops every type-ahead we could make."""
+"""Seconds from painting to the first key that counts. Measured in a real terminal: every type-ahead we could
+make (both keys in one write, 10 ms apart, typed into a blocked loop) arrives before it has passed."""
 DWELL_TYPED = 1.0
-"""The same for an order that needs a typed value (tier 1). R5."""
+"""The same for an order that needs a typed value: something about it is unusual and has to be found."""
 DWELL_CHEAP = 0.2
-"""The same for confirmations on the safe side (cancel, quit). R13: the safe acts are easy."""
+"""The same for confirmations on the safe side (cancel, quit): the safe acts are easy."""
 QUIET = 0.15
-"""No other key so long before and after a confirming key. R6: keyboards repeat at 0.03 s, pastes come at once."""
+"""No other key so long before and after a confirming key: held keys repeat every 0.03 s, pastes come at once."""
 EARLY_PENALTY = 2.0
 """After a confirming key that came too early. Keyboards wait up to this long before they start to
 repeat, so a key held since before the painting cannot slip in as its own first repetition."""
 DEAD_TIME = 0.5
-"""After a decision, decision keys are dropped for so long. R8."""
+"""After a decision, keys that would begin the next one are dropped for so long."""
 STALL = 0.25
-"""A loop that was away for longer has keys waiting that were typed blindly. R9."""
+"""A loop that was away for longer has keys waiting that were typed blindly."""
 BEAT = 0.05
 """How often the screen sends Tick while a confirmation is open."""
 TYPING_GAP = 0.015
@@ -48,7 +49,7 @@ TYPING_GAP = 0.015
 MAX_TYPED = 20
 
 CONFIRM_KEYS = frozenset({"Y", "shift+y"})
-"""A shifted letter that no terminal sequence ends in (finding 12) and that is not the opening key.
+"""A shifted letter that no terminal sequence ends in (on a slow link its last letter can arrive alone) and that is not the opening key.
 `shift+y` is the same press as some terminals report it."""
 CLOSE_KEYS = frozenset({"escape"})
 
@@ -441,7 +442,7 @@ def plain_value(text: str) -> str:
 
 
 class DeadTime:
-    """After a decision, keys that would begin the next one are dropped for a moment (R8).
+    """After a decision, keys that would begin the next one are dropped for a moment.
 
     A hand that types ahead ('a', 'Y', 'a', 'Y') decides once; the next review is opened on purpose.
     """

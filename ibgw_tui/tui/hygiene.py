@@ -77,7 +77,7 @@ RESET_SEQUENCES = (
     "\x1b[?1049l\x1b[?25h"  # normal screen, cursor
 )
 EXIT_SECONDS = 3.0
-"""After a signal, the program has so long to leave by itself. R: a lost ssh connection must not hang."""
+"""After a signal, the program has so long to leave by itself: a lost connection must not leave it hanging."""
 
 
 class TerminalGuard:
@@ -211,7 +211,8 @@ class CrashReporter:
 def calm_collector() -> None:
     """Keep the collector away from what was loaded at start, and from the young most of the time.
 
-    Its pauses were the slowest frames by far (docs/terminal.md has the numbers).
+    Its pauses were the slowest frames by far: with this, scrolling a long list has a 99th percentile of
+    a third of what it was.
     """
     gc.collect()
     gc.freeze()
@@ -221,7 +222,7 @@ def calm_collector() -> None:
 WATCH_SECONDS = 0.05
 FRAME_SECONDS = 0.016
 STALL_SECONDS = 0.25
-"""From here on keys may have been typed blindly: confirmations start anew (R9)."""
+"""From here on keys may have been typed blindly: confirmations start anew."""
 
 
 @dataclass(slots=True)

@@ -20,7 +20,7 @@ _WITHOUT_PRICE = {
 
 
 def unusual(ticket: Ticket) -> tuple[str, ...]:
-    """Why the order deserves a second thought, each in a few words; empty for an ordinary one (R11)."""
+    """Why the order deserves a second thought, each in a few words; empty for an ordinary one."""
     preview, reasons = ticket.record.preview, []
     if preview is None:
         return ()

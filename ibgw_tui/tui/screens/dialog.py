@@ -33,7 +33,7 @@ from ibgw_tui.tui.sheet import Sheet
 Answer = TypeVar("Answer")
 
 LEAST_WIDTH, LEAST_HEIGHT = 80, 24
-"""Below this no decision is offered (R10)."""
+"""Below this no decision is offered."""
 FRAMED_WIDTH, FRAMED_HEIGHT = 100, 30
 """From this size on a page has a border and air around it."""
 KILL_CHORD = "f12"
