@@ -17,7 +17,7 @@ import apsw
 
 from ibgw_tui.core.errors import Conflict, GatewayError, OrderStoreError
 from ibgw_tui.store.database import DeskDatabase, check_library
-from ibgw_tui.store.failures import altered, reachable, translated
+from ibgw_tui.store.failures import altered, closed, reachable, translated
 from ibgw_tui.store.files import identity, prepare
 from ibgw_tui.store.migration import VERSION, check_ours, migrate
 
@@ -83,6 +83,8 @@ class Connection:
             raise OrderStoreError(
                 "this store was opened for reading", user_action="open it for writing", retryable=False
             )
+        if self._db.is_closed():  # its files may be gone for good reason
+            raise closed()
         self._doomed = False
         self._check_files()
         with translated(), self._db.atomic():
@@ -98,6 +100,8 @@ class Connection:
 
     @property
     def _raw(self) -> apsw.Connection:
+        if self._db.is_closed():
+            raise closed()  # asking for the connection would open a new one
         raw: apsw.Connection = self._db.connection()
         return raw
 

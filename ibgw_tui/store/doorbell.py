@@ -89,10 +89,18 @@ class Listener:
         self._path = folder / f"{os.getpid()}-{next(_numbers)}.sock"
         self._socket = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
         self._socket.setblocking(False)
-        with contextlib.suppress(OSError):
+        # Twice, because the last listener of another process may take the empty folder away in between.
+        if not self._bind(folder):
+            self._bind(folder)
+
+    def _bind(self, folder: Path) -> bool:
+        try:
             if _hung(folder):
                 self._path.unlink(missing_ok=True)  # of an earlier process with our number
                 self._socket.bind(str(self._path))
+        except OSError:
+            return False
+        return True
 
     def fileno(self) -> int:
         return self._socket.fileno()
@@ -108,3 +116,4 @@ class Listener:
         self._socket.close()
         with contextlib.suppress(OSError):
             self._path.unlink()
+            self._path.parent.rmdir()  # only if nobody else listens; it may lie in a temporary folder

@@ -32,10 +32,6 @@ _MOVED = _Failure(
     "the database was replaced or moved while it was open",
     "stop all processes of this desk, put the right file back, and start again",
 )
-_CLOSED = _Failure(
-    "the store is closed, or is used from another thread than its own",
-    "this is a defect: report it; nothing was recorded",
-)
 _BUSY = "another process holds it for long; try again"
 
 _CONFLICTS = (apsw.SQLITE_CONSTRAINT_UNIQUE, apsw.SQLITE_CONSTRAINT_PRIMARYKEY, apsw.SQLITE_CONSTRAINT_ROWID)
@@ -102,6 +98,14 @@ def undamaged(what: str) -> Iterator[None]:
         raise altered(what, type(error).__name__) from error
 
 
+def closed() -> OrderStoreError:
+    return OrderStoreError(
+        "the store is closed, or is used from another thread than its own",
+        user_action="this is a defect: report it; nothing was recorded",
+        retryable=False,
+    )
+
+
 def altered(what: str, how: str) -> OrderStoreError:
     return OrderStoreError(
         f"{what} was altered in the store: {how}",
@@ -112,8 +116,8 @@ def altered(what: str, how: str) -> OrderStoreError:
 
 
 def _ours(error: Exception) -> GatewayError:
-    if isinstance(error, peewee.InterfaceError) and getattr(error, "orig", None) is None:
-        return _CLOSED.error()
+    if isinstance(error, peewee.InterfaceError):
+        return closed()
     original = getattr(error, "orig", None) or error
     extended = getattr(original, "extendedresult", None) or 0
     if extended in _CONFLICTS:
