@@ -93,10 +93,6 @@ class Stage:
     async def _is_previewed(self, reference: str) -> bool:
         return (await self.desk.ticket(reference)).record.status is not Status.STAGED
 
-    async def stage_all(self) -> None:
-        for agent, order in ORDERS:
-            await self.stage(agent, order)
-
     async def approve(self, reference: str) -> None:
         """By the role, where the scene is about something else than approving."""
         await self.until(lambda: self._is_approvable(reference), f"{reference} to be approvable")
@@ -110,7 +106,6 @@ class Stage:
 
     async def has_status(self, reference: str, *statuses: Status) -> None:
         async def look() -> bool:
-            await self.broker.step()
             return (await self.desk.ticket(reference)).record.status in statuses
 
         await self.until(look, f"{reference} to be {statuses}")
@@ -175,9 +170,10 @@ def picture_text(app: DeskApp) -> str:
 
 @asynccontextmanager
 async def stage_for(
-    folder: Path, *, size: tuple[int, int], mode: str = "paper", theme: str | None = None, opened: bool = True
+    folder: Path, scene: Scene, *, size: tuple[int, int], theme: str | None = None
 ) -> AsyncIterator[Stage]:
-    """A desk with an open switch, the app on it, and nothing staged yet."""
+    """A desk with the scene's orders previewed, and then the app on it."""
+    mode = scene.mode
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     clock = SettableClock()
     loaded = load_config(write_demo_settings(folder, mode=mode, seed=1, hold_back=3), {}, {})
@@ -188,8 +184,10 @@ async def stage_for(
     def make_id() -> str:
         return f"00000000-0000-7000-8000-{next(numbers):012d}"
 
-    _prepare(folder, rules, clock, make_id, opened=opened)
-    async with operator_desk(folder / "desk.sqlite3", rules, broker=broker, clock=clock, make_id=make_id) as desk:
+    _prepare(folder, rules, clock, make_id)
+    async with operator_desk(
+        folder / "desk.sqlite3", rules, broker=broker, clock=clock, make_id=make_id, pid=4242
+    ) as desk:
         stage = Stage(folder, loaded, desk, broker, clock)
         stage.app = DeskApp(desk, theme_name=theme)
 
@@ -198,12 +196,17 @@ async def stage_for(
             return desk.is_router and state.link_state == "connected"
 
         await stage.until(is_router, "the router")
+        # Before the app looks, so that no row is seen between being staged and being refused.
+        for agent, order in scene.orders:
+            await stage.stage(agent, order)
+        if scene.before is not None:
+            await scene.before(stage)
         async with stage.app.run_test(size=size, notifications=True) as pilot:
             stage.pilot = pilot
             yield stage
 
 
-def _prepare(folder: Path, rules: Any, clock: SettableClock, make_id: Callable[[], str], *, opened: bool) -> None:
+def _prepare(folder: Path, rules: Any, clock: SettableClock, make_id: Callable[[], str]) -> None:
     store = OrderStore.open(folder / "desk.sqlite3", clock=clock)
     review = Review(store, rules=rules, make_id=make_id, health=AuditHealth(store))
     review.acknowledge_checklist(
@@ -215,8 +218,7 @@ def _prepare(folder: Path, rules: Any, clock: SettableClock, make_id: Callable[[
             incident_runbook_reviewed=True,
         )
     )
-    if opened:
-        assert review.open_switch("start of day").state is KillSwitch.OPEN
+    assert review.open_switch("start of day").state is KillSwitch.OPEN
     store.close()
 
 
@@ -227,27 +229,21 @@ def _prepare(folder: Path, rules: Any, clock: SettableClock, make_id: Callable[[
 class Scene:
     name: str
     play: Callable[[Stage], Awaitable[None]]
+    orders: tuple[tuple[str, Order], ...] = ORDERS
+    before: Callable[[Stage], Awaitable[None]] | None = None
+    """What happened before the terminal was opened."""
     mode: str = "paper"
-    theme: str | None = None
-    opened: bool = True
 
 
-async def empty(stage: Stage) -> None:
+async def nothing(stage: Stage) -> None:
     """Nobody has staged anything yet."""
 
 
 async def desk(stage: Stage) -> None:
-    await stage.stage_all()
-    await stage.select(stage.refs[0])
-
-
-async def hostile(stage: Stage) -> None:
-    await stage.stage("intern-bot", HOSTILE)
     await stage.select(stage.refs[0])
 
 
 async def review(stage: Stage) -> None:
-    await stage.stage_all()
     await stage.select(stage.refs[0])
     await stage.until(lambda: stage._is_approvable(stage.refs[0]), "the gates")
     await _shown_as_approvable(stage)
@@ -257,27 +253,29 @@ async def review(stage: Stage) -> None:
 
 async def unusual(stage: Stage) -> None:
     """A market order asks for its quantity or its code."""
-    await stage.stage_all()
     await stage.select(stage.refs[3])
     await _shown_as_approvable(stage)
     await stage.press_for("a", "ApproveScreen")
     await _armed(stage)
 
 
-async def blotter(stage: Stage) -> None:
-    await stage.stage_all()
-    for number in (0, 2):
+async def some_are_done(stage: Stage) -> None:
+    """Two filled, one working, one rejected. One step of the market, so that the prices are the same each time."""
+    for number in (0, 2, 6):
         await stage.approve(stage.refs[number])
+        await stage.has_status(stage.refs[number], Status.WORKING)
+    await stage.broker.step()
+    for number in (0, 2):
         await stage.has_status(stage.refs[number], Status.FILLED)
-    await stage.approve(stage.refs[6])
-    await stage.has_status(stage.refs[6], Status.WORKING)
     await stage.desk.reject(stage.refs[1], "wait for the rate decision", "BAD_TIMING")
+
+
+async def blotter(stage: Stage) -> None:
     await stage.pilot.press("2")
     await stage.select(stage.refs[0])
 
 
 async def closed(stage: Stage) -> None:
-    await stage.stage_all()
     await stage.select(stage.refs[0])
     await stage.pilot.press("K")
 
@@ -290,7 +288,6 @@ async def closed(stage: Stage) -> None:
 
 async def refused(stage: Stage) -> None:
     """Why an order was refused, with every number."""
-    await stage.stage_all()
     await stage.pilot.press("2")
     await stage.select(stage.refs[4])
 
@@ -300,7 +297,6 @@ async def help_page(stage: Stage) -> None:
 
 
 async def audit(stage: Stage) -> None:
-    await stage.stage_all()
     await stage.pilot.press("3")
     await stage.pilot.pause(0.3)
 
@@ -330,16 +326,16 @@ async def _says(stage: Stage, word: str) -> None:
 
 
 SCENES: tuple[Scene, ...] = (
-    Scene("empty", empty),
+    Scene("empty", nothing, orders=()),
     Scene("desk", desk),
-    Scene("hostile", hostile),
+    Scene("hostile", desk, orders=(("intern-bot", HOSTILE),)),
     Scene("review", review),
     Scene("unusual", unusual),
-    Scene("blotter", blotter),
+    Scene("blotter", blotter, before=some_are_done),
     Scene("refused", refused),
     Scene("closed", closed),
     Scene("live", desk, mode="live"),
-    Scene("help", help_page),
+    Scene("help", help_page, orders=()),
     Scene("audit", audit),
 )
 SIZES = ((80, 24), (120, 40), (200, 60))

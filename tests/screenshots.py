@@ -21,9 +21,7 @@ LIGHT = ("desk", "review")
 async def draw(scene: Scene, size: tuple[int, int], theme: str | None) -> str:
     """One scene as SVG."""
     with tempfile.TemporaryDirectory() as folder:
-        async with stage_for(
-            Path(folder) / "desk", size=size, mode=scene.mode, theme=theme, opened=scene.opened
-        ) as stage:
+        async with stage_for(Path(folder) / "desk", scene, size=size, theme=theme) as stage:
             await scene.play(stage)
             await stage.settled()
             return stage.app.export_screenshot(title="ibgw tui")

@@ -154,13 +154,16 @@ async def operator_desk(
     read_only: bool = False,
     clock: Callable[[], datetime] = utc_now,
     make_id: Callable[[], str] = make_uuid7,
+    pid: int | None = None,
 ) -> AsyncIterator[OperatorDesk]:
     """Open the store, start the router (unless read-only or without a broker), and take all down again."""
     thread = StoreThread(database, clock=clock, automated=False)
     roles = await thread.run(lambda store: _roles(store, rules, clock, make_id, read_only))
     router = None
     if broker is not None and not read_only:
-        router = Router(thread, broker, rules=rules, health=roles.health, clock=clock, make_id=make_id, pid=os.getpid())
+        router = Router(
+            thread, broker, rules=rules, health=roles.health, clock=clock, make_id=make_id, pid=pid or os.getpid()
+        )
     desk = OperatorDesk(thread, roles, router, rules, clock)
     listener = await thread.run(lambda store: store.listen())
     loop = asyncio.get_running_loop()
