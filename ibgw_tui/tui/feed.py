@@ -13,8 +13,8 @@ import time
 from collections.abc import Callable
 
 from ibgw_tui.core.errors import GatewayError, NotFound
-from ibgw_tui.core.text import one_line
 from ibgw_tui.service.views import Ticket
+from ibgw_tui.tui.safe import short
 from ibgw_tui.tui.session import Session, Snapshot
 from ibgw_tui.tui.widgets.banner import FeedHealth
 
@@ -138,5 +138,5 @@ def problem_of(error: BaseException) -> str:
     """What failed, in one line; of an unexpected failure only its kind, for its text may hold anything."""
     if isinstance(error, GatewayError):
         action = f" - {error.user_action}" if error.user_action else ""
-        return one_line(f"{error.code.value}: {error.message}{action}", 300)
+        return short(f"{error.code.value}: {error.message}{action}", 300)
     return f"unexpected failure ({type(error).__name__})"

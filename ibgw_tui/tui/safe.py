@@ -12,8 +12,9 @@ from textual.content import Content
 
 from ibgw_tui.core.text import one_line, sanitise
 
-MOST = 20_000
-"""Characters of one text that are looked at. Longer ones are cut and say so; nothing here needs more."""
+MOST, MOST_LINE = 6_000, 600
+"""Characters of one text, and of one line, that are looked at. Longer ones are cut and say so: nothing that is
+meant to be read needs more, and a megabyte must not hold up the screen."""
 
 
 def _cut(text: str, most: int) -> str:
@@ -28,14 +29,19 @@ def safe(text: str, style: str = "") -> Content:
 
 def safe_line(text: str, style: str = "", width: int | None = None) -> Content:
     """One line of foreign text, cut to `width`, as inert content."""
-    flat = one_line(_cut(text, MOST), width)
+    flat = one_line(_cut(text, MOST_LINE), width)
     return Content.styled(flat, style) if style else Content(flat)
+
+
+def short(text: str, most: int) -> str:
+    """One line of foreign text in at most `most` characters, however long it was."""
+    return one_line(text[: most * 8 + 64], most)
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:
     """One line of foreign text in exactly `width` cells; an ellipsis says that it was cut."""
     # Escapes and marks may shrink: look a little further than the cells that will be shown.
-    flat = one_line(text[: width * 8 + 64])
+    flat = one_line(text[: min(width, MOST_LINE) * 8 + 64])
     length = cell_len(flat)
     if length > width:
         return set_cell_size(set_cell_size(flat, max(0, width - 1)).rstrip() + "…", width)

@@ -11,6 +11,7 @@ from ibgw_tui.core.terms import KillSwitch
 from ibgw_tui.service.views import DeskState, OrderRow
 from ibgw_tui.tui.port import DeskPort
 from ibgw_tui.tui.present import Tone
+from ibgw_tui.tui.safe import MOST_LINE, short
 from ibgw_tui.tui.widgets.banner import FeedHealth
 from ibgw_tui.tui.widgets.results import KEPT, Result
 
@@ -60,7 +61,7 @@ class Session:
 
     def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         """Add a line to the results, which every screen shows."""
-        self.results.append(Result(self.now, text, tone))
+        self.results.append(Result(self.now, short(text, MOST_LINE), tone))
         del self.results[:-KEPT]
         self.on_change()
 

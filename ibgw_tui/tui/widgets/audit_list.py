@@ -22,7 +22,7 @@ _LOUD = {
     "doubt": Tone.UNKNOWN,
     "broken": Tone.REFUSE,
 }
-MOST_BODY = 12_000
+MOST_BODY = 5_500
 """Characters of an entry's body that are shown."""
 
 

@@ -57,7 +57,7 @@ def _value(gate: Finding, room: int) -> str:
     """What was measured: the sentence where there is room for it, else the bare value."""
     if gate.check == "preview_unexpired" and gate.limit:
         return f"until {gate.limit[11:19]} UTC" if len(gate.limit) > 19 else gate.limit
-    return gate.message if cell_len(gate.message) <= room or not gate.observed else gate.observed
+    return gate.message if len(gate.message) <= room or not gate.observed else gate.observed
 
 
 def _quiet_gate(gate: Finding, now: datetime, width: int) -> Content:

@@ -11,7 +11,6 @@ from textual.containers import Horizontal, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
-from ibgw_tui.core.text import one_line
 from ibgw_tui.service.views import DeskState
 from ibgw_tui.tui.present import (
     Tone,
@@ -23,7 +22,7 @@ from ibgw_tui.tui.present import (
     switch_word,
     utc_clock,
 )
-from ibgw_tui.tui.safe import fit
+from ibgw_tui.tui.safe import fit, short
 from ibgw_tui.tui.theme import STYLES
 
 CLOCK_WIDTH = 14
@@ -110,7 +109,7 @@ def joined(words: Sequence[Word], width: int) -> Content:
     parts: list[tuple[str, str]] = [(" ", "")]
     used = 1
     for word in words:
-        text = one_line(str(word), 60)
+        text = short(str(word), 60)
         need = cell_len(text) + (cell_len(SEPARATOR) if len(parts) > 1 else 0)
         if used + need > width:
             break

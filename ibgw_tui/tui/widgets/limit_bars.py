@@ -68,7 +68,7 @@ def _numbers(one: LimitBar) -> tuple[str, str, str, str]:
         measured(one.used, one.unit),
         measured(one.this_order, one.unit),
         limit,
-        "" if one.unit in PLAIN_COUNTS else one.unit,
+        "" if one.unit in PLAIN_COUNTS else fit(one.unit, 8).rstrip(),
     )
 
 
