@@ -326,7 +326,7 @@ def _on_time(state: State, now: float) -> State:
     if away > STALL + BEAT:
         state = _anew(state, _stalled(away * 1000))
     if state.phase is Phase.DWELLING and now >= state.armed_at:
-        state = replace(state, phase=Phase.ARMED)
+        state = replace(state, phase=Phase.ARMED, note="")
     return state
 
 

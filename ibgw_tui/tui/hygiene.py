@@ -219,6 +219,36 @@ def calm_collector() -> None:
     gc.set_threshold(50_000, 20, 50)
 
 
+SETTLED_SECONDS = 1.5
+"""After so long everything that will be loaded at start is loaded."""
+TIDY_SECONDS = 300.0
+
+
+class Tidier:
+    """Collects what piles up behind the calm collector, once in a while; after the freeze that is quick."""
+
+    def __init__(self) -> None:
+        self._handle: asyncio.TimerHandle | None = None
+
+    def start(self) -> None:
+        self._handle = asyncio.get_running_loop().call_later(SETTLED_SECONDS, self._settle)
+
+    def stop(self) -> None:
+        if self._handle is not None:
+            self._handle.cancel()
+
+    def _settle(self) -> None:
+        calm_collector()
+        self._plan()
+
+    def _tidy(self) -> None:
+        gc.collect()
+        self._plan()
+
+    def _plan(self) -> None:
+        self._handle = asyncio.get_running_loop().call_later(TIDY_SECONDS, self._tidy)
+
+
 WATCH_SECONDS = 0.05
 FRAME_SECONDS = 0.016
 STALL_SECONDS = 0.25
@@ -277,9 +307,6 @@ class LoopWatch:
 
 # ---- all of it
 
-SETTLED_SECONDS = 1.5
-"""After so long everything that will be loaded at start is loaded."""
-
 
 async def run_app(app: App[Any], folder: Path) -> int:
     """Run the app with all of the above. `folder` takes the crash file. Returns the exit code."""
@@ -290,10 +317,11 @@ async def run_app(app: App[Any], folder: Path) -> int:
             if callable(tell):
                 tell(milliseconds)
 
-    guard, reporter, watch = TerminalGuard(), CrashReporter(app, folder), LoopWatch(stalled)
+    guard, reporter = TerminalGuard(), CrashReporter(app, folder)
+    watch, tidier = LoopWatch(stalled), Tidier()
     reporter.install()
     app.loop_lag = watch.lag  # type: ignore[attr-defined]  # for a screen that shows it
-    settled = asyncio.get_running_loop().call_later(SETTLED_SECONDS, calm_collector)
+    tidier.start()
     watch.start()
     guard.begin()
     try:
@@ -304,7 +332,7 @@ async def run_app(app: App[Any], folder: Path) -> int:
     except Exception as error:  # noqa: BLE001  whatever it was, the terminal comes first
         reporter.note(error)
     finally:
-        settled.cancel()
+        tidier.stop()
         watch.stop()
         guard.restore()
     if reporter.line:

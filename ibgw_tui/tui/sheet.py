@@ -16,7 +16,7 @@ from decimal import Decimal
 from textual.content import Content
 
 from ibgw_tui.core.decision import Finding
-from ibgw_tui.core.orders import Contract, Preview
+from ibgw_tui.core.orders import Contract, Preview, order_sentence
 from ibgw_tui.core.terms import CheckStatus, Side
 from ibgw_tui.core.text import one_line, sanitise
 from ibgw_tui.service.views import Ticket
@@ -58,6 +58,8 @@ class Sheet:
     """A page of exactly as many lines as it needs, or the sentence why it cannot be shown."""
 
     lines: tuple[Content, ...]
+    digest: str = ""
+    """Of the very value the lines were made from."""
     problem: str = ""
     agent_above: int = 0
     agent_below: int = 0
@@ -74,11 +76,11 @@ def make_sheet(ticket: Ticket, width: int, height: int, *, backend: str = "", sc
     needed = len(body) + 1 + AGENT_ROWS
     if needed > height:
         problem = f"the window is too small to show the whole order: it needs {needed - height} more lines"
-        return Sheet((_bar(ticket, preview, width, backend), *(_inset(line) for line in body)), problem=problem)
+        return Sheet((_bar(preview, width, backend), *(_inset(line) for line in body)), problem=problem)
     room = height - 1 - len(body)
     agent, above, below = _agent(preview, inner, room, scroll)
-    lines = (_bar(ticket, preview, width, backend), *(_inset(line) for line in (*body, *agent)))
-    return Sheet(lines, agent_above=above, agent_below=below)
+    lines = (_bar(preview, width, backend), *(_inset(line) for line in (*body, *agent)))
+    return Sheet(lines, preview.digest, agent_above=above, agent_below=below)
 
 
 def _inset(line: Content) -> Content:
@@ -110,14 +112,14 @@ def _side_by_side(ticket: Ticket, preview: Preview, width: int) -> list[Content]
     joined = [
         Content.assemble(_pad(one, left_width), (" │ ", FAINT), two) for one, two in zip(left, right, strict=True)
     ]
-    return [blank, *_sentence(ticket, width), blank, *joined, blank]
+    return [blank, *_sentence(preview, width), blank, *joined, blank]
 
 
 def _stacked_full(ticket: Ticket, preview: Preview, width: int) -> list[Content]:
     blank = Content("")
     facts = _grid(_pairs([*_facts(ticket, preview), *_fine_print(ticket, preview)]), width)
     return [
-        *_sentence(ticket, width),
+        *_sentence(preview, width),
         blank,
         *facts,
         blank,
@@ -141,36 +143,29 @@ def _facts_tight(ticket: Ticket, preview: Preview, width: int) -> list[Content]:
     fine = [
         Content.assemble(Content.styled(f"{fact.label} ", MUTED), fact.value) for fact in _fine_print(ticket, preview)
     ]
-    return [*_sentence(ticket, width), *facts, *_flow(fine, width)]
+    return [*_sentence(preview, width), *facts, *_flow(fine, width)]
 
 
 # ---- the head
 
 
-def _bar(ticket: Ticket, preview: Preview, width: int, backend: str) -> Content:
+def _bar(preview: Preview, width: int, backend: str) -> Content:
     """Where this happens, in words, on a colour that is different for real money."""
     mode = mode_word(preview.mode, backend)
     money_word = " - REAL MONEY" if mode.tone is Tone.LIVE else ""
-    left, right = one_line(f"{mode}{money_word} · {preview.intent.account}"), f"code {code_of(ticket)}"
+    left, right = one_line(f"{mode}{money_word} · {preview.intent.account}"), f"code {code_of(preview)}"
     style = STYLES[mode.tone]
     gap = max(2, width - len(left) - len(right) - 2)
     return Content.styled(f" {left}{' ' * gap}{right} ", style)
 
 
-def _sentence(ticket: Ticket, width: int) -> list[Content]:
-    return safe_part(ticket.sentence, STRONG).wrap(width)
+def _sentence(preview: Preview, width: int) -> list[Content]:
+    return safe_part(order_sentence(preview.intent, preview.contract.currency), STRONG).wrap(width)
 
 
-def code_of(ticket: Ticket) -> str:
+def code_of(preview: Preview) -> str:
     """Four characters that stand for what is displayed; typed to approve where that is asked."""
-    return digest_shown(ticket)[:4]
-
-
-def digest_shown(ticket: Ticket) -> str:
-    if ticket.shown is not None:
-        return ticket.shown.preview_digest
-    preview = ticket.record.preview
-    return preview.digest if preview else ""
+    return preview.digest[:4]
 
 
 # ---- the facts
@@ -217,7 +212,7 @@ def _fine_print(ticket: Ticket, preview: Preview) -> list[Fact]:
         ("previewed", f"{utc_clock(preview.created_at)}Z, {preview.preview_id[-8:]}"),
         ("order", preview.order_ref),
         ("policy", f"{preview.policy_id or 'none'} {preview.policy_digest[:8]}"),
-        ("digest", digest_shown(ticket)[:16]),
+        ("digest", preview.digest[:16]),
     ]
     return [Fact(label, safe_part(value)) for label, value in rows]
 

@@ -7,10 +7,11 @@ tier 2  a gate refuses or is not known: there is no way to approve, and the page
 
 from __future__ import annotations
 
-from ibgw_tui.core.orders import OrderIntent
+from ibgw_tui.core.orders import OrderIntent, Preview
 from ibgw_tui.core.terms import CheckStatus, OrderType
-from ibgw_tui.service.views import Ticket
+from ibgw_tui.service.views import Shown, Ticket
 from ibgw_tui.tui.arming import DWELL, DWELL_TYPED, Plan, plain_value
+from ibgw_tui.tui.sheet import code_of
 
 _WITHOUT_PRICE = {
     OrderType.MARKET: "market order",
@@ -40,9 +41,23 @@ def unusual(ticket: Ticket) -> tuple[str, ...]:
 
 def plan_of(ticket: Ticket) -> Plan:
     """How this ticket is confirmed."""
-    if not ticket.approvable or ticket.shown is None or ticket.record.preview is None:
+    preview, shown = ticket.record.preview, ticket.shown
+    if not ticket.approvable or shown is None or preview is None:
         return Plan(tier=2, impediment=ticket.why_not or "there is nothing to approve")
+    if _differs(ticket, preview, shown):
+        return Plan(tier=2, impediment="what would be approved is not what is displayed; look at it again")
     if unusual(ticket):
-        quantity = plain_value(f"{ticket.record.preview.intent.quantity:f}")
-        return Plan(tier=1, dwell=DWELL_TYPED, accepted=frozenset({quantity, ticket.shown.preview_digest[:4]}))
+        quantity = plain_value(f"{preview.intent.quantity:f}")
+        return Plan(tier=1, dwell=DWELL_TYPED, accepted=frozenset({quantity, code_of(preview)}))
     return Plan(tier=0, dwell=DWELL)
+
+
+def _differs(ticket: Ticket, preview: Preview, shown: Shown) -> bool:
+    """Whether the parts of the ticket speak of different orders. The digest is computed anew, not believed."""
+    record = ticket.record
+    return (
+        shown.preview_digest != preview.digest
+        or shown.preview_id != preview.preview_id
+        or not (shown.order_ref == preview.order_ref == record.order_ref)
+        or record.intent != preview.intent
+    )

@@ -142,7 +142,7 @@ async def test_every_fact_is_on_the_screen(size: tuple[int, int], mode: Mode) ->
         "momentum-1",
         "o-7k3m9q2x4d",
         "configured-policy",
-        code_of(ticket),
+        code(ticket),
         "agent says (untrusted text)",
         "because of the trend",
         "3 s hold-back",
@@ -164,6 +164,11 @@ def test_nothing_that_is_hashed_is_missing_from_the_sentence_of_facts() -> None:
     assert "stop 99.00 USD, then MARKET" in stop
     assert "GTC, until cancelled" in sheet_text(samples.a_ticket(time_in_force="gtc"))
     assert "ALSO OUTSIDE" in sheet_text(samples.a_ticket(outside_hours=True))
+
+
+def code(ticket: Ticket) -> str:
+    assert ticket.record.preview is not None
+    return code_of(ticket.record.preview)
 
 
 def sheet_text(ticket: Ticket, size: tuple[int, int] = (120, 40)) -> str:
@@ -328,7 +333,7 @@ async def test_an_unusual_order_wants_a_value_typed(what: str) -> None:
         await pilot.press("Y")
         await pilot.pause(0.3)
         assert app.answers == []
-        for letter in code_of(ticket) if what == "code" else "5":
+        for letter in code(ticket) if what == "code" else "5":
             await pilot.press(letter)
             await pilot.pause(0.03)
         await pilot.pause(0.2)
@@ -343,7 +348,7 @@ async def test_the_value_cannot_be_pasted() -> None:
     dialog = review(ticket)
     async with shown(dialog) as (app, pilot):
         await armed(pilot, dialog)
-        app.post_message(events.Paste(code_of(ticket)))
+        app.post_message(events.Paste(code(ticket)))
         await pilot.pause(0.3)
         assert dialog.state.typed == ""
         assert "paste" in text_of(app)
@@ -363,6 +368,33 @@ async def test_the_value_cannot_be_pasted() -> None:
 def test_what_is_unusual(ticket: Ticket, reasons: tuple[str, ...]) -> None:
     assert unusual(ticket) == reasons
     assert plan_of(ticket).tier == (1 if reasons else 0)
+
+
+def of_another_order(ticket: Ticket) -> Ticket:
+    """As a store that was tampered with might hand it out."""
+    return replace(ticket, shown=samples.a_ticket(quantity="9").shown)
+
+
+def with_another_intent(ticket: Ticket) -> Ticket:
+    return replace(ticket, record=replace(ticket.record, intent=samples.a_ticket(quantity="9").record.intent))
+
+
+@pytest.mark.parametrize("forge", [of_another_order, with_another_intent])
+async def test_a_ticket_whose_parts_differ_is_never_armed(forge: Callable[[Ticket], Ticket]) -> None:
+    ticket = forge(samples.a_ticket())
+    dialog = review(ticket)
+    async with shown(dialog) as (app, pilot):
+        await wait(pilot, "the reason", lambda: "is not what is displayed" in text_of(app))
+        await pilot.pause(0.6)
+        await pilot.press("Y")
+        await pilot.pause(0.3)
+        assert app.answers == []
+
+
+async def test_a_long_reason_takes_a_second_line() -> None:
+    ticket = replace(samples.a_ticket(), approvable=False, why_not="because " * 15 + "END")
+    async with shown(review(ticket), (80, 24)) as (app, pilot):
+        await wait(pilot, "all of the reason", lambda: "END" in text_of(app) and "esc close" in text_of(app))
 
 
 async def test_what_a_gate_refuses_has_no_way_to_approve() -> None:
@@ -539,8 +571,9 @@ async def test_the_watchdogs_stall_starts_the_dwell_anew() -> None:
         await armed(pilot, dialog)
         dialog.stalled(400)
         assert dialog.state.phase is not Phase.ARMED
+        assert "stalled for 400 ms" in dialog.state_text()
         await armed(pilot, dialog)
-        assert "stalled for 400 ms" in text_of(app)
+        assert app.answers == []
 
 
 async def test_a_toast_does_not_cover_the_facts() -> None:

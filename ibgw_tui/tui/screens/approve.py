@@ -22,7 +22,7 @@ from ibgw_tui.tui.arming import Phase
 from ibgw_tui.tui.changes import what_changed
 from ibgw_tui.tui.present import countdown, number
 from ibgw_tui.tui.screens.dialog import ArmedScreen
-from ibgw_tui.tui.sheet import Sheet, code_of, digest_shown, make_sheet
+from ibgw_tui.tui.sheet import Sheet, code_of, make_sheet
 from ibgw_tui.tui.tiers import plan_of, unusual
 
 __all__ = ["ApproveAnswer", "ApproveScreen", "what_changed"]
@@ -58,7 +58,8 @@ class ApproveScreen(ArmedScreen[ApproveAnswer]):
         """`refresh` reads the newest ticket; `link` says the state of the connection, if it is known."""
         preview = ticket.record.preview
         live = preview is not None and preview.mode is Mode.LIVE
-        super().__init__(digest_shown(ticket), plan_of(ticket), live=live, clock=clock)
+        digest = ticket.shown.preview_digest if ticket.shown else ""
+        super().__init__(digest, plan_of(ticket), live=live, clock=clock)
         self.ticket = ticket
         self._read = refresh
         self._time = clock
@@ -117,11 +118,12 @@ class ApproveScreen(ArmedScreen[ApproveAnswer]):
         return f"Y approve   esc close: nothing is approved   K kill switch{self._left()}"
 
     def typing_text(self) -> str:
-        intent = self.ticket.record.intent
-        return (
-            f"{', '.join(unusual(self.ticket))}: type {code_of(self.ticket)} or {number(intent.quantity)}, "
-            f"then Y  [{self.state.typed or ' '}]"
-        )
+        preview = self.ticket.record.preview
+        if preview is None:
+            return ""
+        typed = self.state.typed.ljust(4, "_")
+        reasons = ", ".join(unusual(self.ticket))
+        return f"type {code_of(preview)} or {number(preview.intent.quantity)}, then Y: [{typed}]   because: {reasons}"
 
     def _left(self) -> str:
         preview = self.ticket.record.preview

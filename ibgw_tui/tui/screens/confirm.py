@@ -47,12 +47,13 @@ class ConfirmScreen(ArmedScreen[bool]):
         body = [Content.assemble(" ", part) for line in self._lines for part in line.wrap(max(10, width - 2))]
         room = max(1, height - len(head) - 1)
         if len(body) <= room:
-            return Sheet((*head, *body, Content("")))
+            return Sheet((*head, *body, Content("")), self.state.digest)
         room -= 1
         start = max(0, min(scroll, len(body) - room))
         below = len(body) - room - start
         more = Content.styled(f" {start} lines above, {below} below: up/down", MUTED)
-        return Sheet((*head, *body[start : start + room], more, Content("")), agent_above=start, agent_below=below)
+        lines = (*head, *body[start : start + room], more, Content(""))
+        return Sheet(lines, self.state.digest, agent_above=start, agent_below=below)
 
     def ready_text(self) -> str:
         return f"press {self._key} to {self._verb}"

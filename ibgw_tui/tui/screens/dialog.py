@@ -220,7 +220,7 @@ class ArmedScreen(ModalScreen[Answer], Generic[Answer]):
         if frame != self.state.frame or not self.state.wants_painting:
             return
         if self.is_current and self.page.drawn_whole:
-            self.feed(arming.Painted(frame, self.state.digest, self._now()))
+            self.feed(arming.Painted(frame, self.page.sheet.digest, self._now()))
         else:
             self.set_timer(arming.BEAT, lambda: self.call_after_refresh(self._maybe_painted, frame))
 
@@ -239,6 +239,7 @@ class ArmedScreen(ModalScreen[Answer], Generic[Answer]):
 
     def on_screen_resume(self) -> None:
         if self._resumed_before:
+            self.on_resize()  # a screen that is not in front is not told
             self.feed(arming.Resumed(self._now()))
         self._resumed_before = True
 
@@ -314,12 +315,18 @@ class ArmedScreen(ModalScreen[Answer], Generic[Answer]):
     def _show_foot(self) -> None:
         ready = self.state.typed_right or self.state.phase is not Phase.ARMED
         style = _STATE_STYLES[self.state.phase] if ready else _NOT_YET
-        line = one_line(self.state_text())
         width = max(10, self.query_one("#state").size.width or LEAST_WIDTH)
-        self._put("state", Content.styled(f" {line}".ljust(width)[:width], style))
-        self._put("keys", Content(" " + self.key_text()))
+        first, *rest = Content(one_line(self.state_text())).wrap(width - 2) or [Content("")]
+        self._put("state", Content.styled(f" {first.plain}".ljust(width), style))
+        if rest:  # why it is not armed is more than a line, and matters more than the keys
+            second = Content(" ".join(line.plain for line in rest)).truncate(width - 16, ellipsis=True)
+            self._put("keys", Content.styled(f" {second.plain}   esc close".ljust(width), style))
+        else:
+            self._put("keys", Content(" " + self.key_text()))
         if self.state.plan.accepted:
-            self._put("typing", Content.styled(" " + one_line(self.typing_text()), _NOT_YET))
+            self._put(
+                "typing", Content.styled(" " + one_line(self.typing_text()), _NOT_YET).truncate(width, ellipsis=True)
+            )
 
     def _put(self, name: str, content: Content) -> None:
         """Only what differs is drawn, and without a new layout: a countdown must stay cheap."""

@@ -70,7 +70,11 @@ class RejectScreen(TextScreen[RejectAnswer]):
             yield Static(safe_part("in words", MUTED), classes="-gap")
             yield ReasonInput(id="reason", max_length=MAX_REASON)
             yield Static("", id="said", classes="-gap")
-            yield Static(safe_part("enter reject   1-8 or up/down choose   esc close: nothing is rejected", MUTED))
+            yield Static(
+                safe_part(
+                    "enter reject   1-8 or up/down choose   esc close: nothing is rejected   F12 kill switch", MUTED
+                )
+            )
 
     def begin(self) -> None:
         self.query_one("#frame").border_title = safe_part(f"Reject {self.ticket.record.order_ref}")
