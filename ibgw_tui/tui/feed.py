@@ -89,8 +89,7 @@ class Feed:
         except asyncio.CancelledError:
             reading.cancel()
             raise
-        except Exception as error:  # a feed that stops must be seen, whatever stopped it
-            log.warning("reading the desk failed", exc_info=error)
+        except Exception as error:  # noqa: BLE001  a feed that stops must be seen, whatever stopped it
             self._down(problem_of(error))
             self._lists_read_at = 0.0
             await asyncio.sleep(EVERY)
@@ -124,6 +123,8 @@ class Feed:
 
     def _down(self, problem: str) -> None:
         health = self._session.health
+        if health.problem != problem:
+            log.warning("reading the desk failed: %s", problem)
         self._session.health = FeedHealth(health.down_since or self._session.now, problem, health.lag_seconds)
         self._session.on_change()
 

@@ -21,6 +21,11 @@ def _cut(text: str, most: int) -> str:
     return text if len(text) <= most else f"{text[:most]} … ({len(text) - most:,} more characters)"
 
 
+def _flat(text: str) -> str:
+    """`one_line`, without looking at every character of the plain text that nearly all of it is."""
+    return " ".join(text.split()) if text.isascii() and text.isprintable() else one_line(text)
+
+
 def safe(text: str, style: str = "") -> Content:
     """Several lines of foreign text as inert content."""
     clean = sanitise(_cut(text, MOST))
@@ -29,19 +34,22 @@ def safe(text: str, style: str = "") -> Content:
 
 def safe_line(text: str, style: str = "", width: int | None = None) -> Content:
     """One line of foreign text, cut to `width`, as inert content."""
-    flat = one_line(_cut(text, MOST_LINE), width)
+    flat = _flat(_cut(text, MOST_LINE))
+    if width is not None and len(flat) > width:
+        flat = flat[: max(0, width - 1)] + "…"
     return Content.styled(flat, style) if style else Content(flat)
 
 
 def short(text: str, most: int) -> str:
     """One line of foreign text in at most `most` characters, however long it was."""
-    return one_line(text[: most * 8 + 64], most)
+    flat = _flat(text[: most * 8 + 64])
+    return flat if len(flat) <= most else flat[: max(0, most - 1)] + "…"
 
 
 def fit(text: str, width: int, *, right: bool = False) -> str:
     """One line of foreign text in exactly `width` cells; an ellipsis says that it was cut."""
     # Escapes and marks may shrink: look a little further than the cells that will be shown.
-    flat = one_line(text[: min(width, MOST_LINE) * 8 + 64])
+    flat = _flat(text[: min(width, MOST_LINE) * 8 + 64])
     length = cell_len(flat)
     if length > width:
         return set_cell_size(set_cell_size(flat, max(0, width - 1)).rstrip() + "…", width)

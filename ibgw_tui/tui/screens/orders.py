@@ -16,6 +16,7 @@ from textual.containers import Container, Vertical
 from textual.content import Content
 from textual.widgets import Static
 
+from ibgw_tui.core.terms import CheckStatus
 from ibgw_tui.service.views import OrderRow, Ticket
 from ibgw_tui.tui.deciding import Deciding
 from ibgw_tui.tui.feed import Feed
@@ -46,7 +47,7 @@ class OrdersScreen(BoardScreen):
         self._feed = feed
         self._filter = ""
         self._order_name = ""
-        self._titled = Content("")
+        self._titled = self._columns = Content("")
         clock = session.port.clock
         self.orders = OrderList(self.COLUMNS, clock=clock, start_at_end=self.START_AT_END, name="orders")
         self.ticket_pane = TicketPane(clock=clock, empty=self.no_ticket)
@@ -89,7 +90,10 @@ class OrdersScreen(BoardScreen):
 
     def _show_titles(self) -> None:
         orders = self.orders
-        self._titles.update(orders.titles(), layout=False)
+        columns = orders.titles()
+        if not self._columns.is_same(columns):
+            self._columns = columns
+            self._titles.update(columns, layout=False)
         rows = orders.rows
         told = [f"{rows.total}"]
         if rows.is_filtered:
@@ -166,7 +170,7 @@ class OrdersScreen(BoardScreen):
         return Situation(
             view=self.view,
             selected=selected,
-            approvable=shown is not None and shown.approvable,
+            approvable=shown.approvable if shown is not None else selected is not None and not _blocked(selected),
             in_ticket=self.has_class("-ticket"),
             switch_open=session.switch_open,
             read_only=session.port.read_only,
@@ -210,3 +214,8 @@ class OrdersScreen(BoardScreen):
 
     def action_cancel_all(self) -> None:
         self._deciding.cancel_all(self.orders.rows.hidden)
+
+
+def _blocked(row: OrderRow) -> bool:
+    """Whether the recorded decision refuses: what is offered while the ticket is being read."""
+    return row.worst in (CheckStatus.REFUSE, CheckStatus.UNKNOWN)

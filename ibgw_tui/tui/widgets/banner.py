@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -13,7 +14,7 @@ from ibgw_tui.core.broker import LinkState
 from ibgw_tui.core.terms import KillSwitch
 from ibgw_tui.service.views import DeskState
 from ibgw_tui.tui.present import Tone, utc_clock, utc_moment
-from ibgw_tui.tui.safe import fit
+from ibgw_tui.tui.safe import fit, safe_line
 from ibgw_tui.tui.theme import STYLES
 
 MOST = 4
@@ -42,8 +43,8 @@ def alarms(state: DeskState | None, feed: FeedHealth, router_problem: str, now: 
     if feed.down_since is not None:
         found.append(
             Alarm(
-                f"FEED DOWN since {utc_clock(feed.down_since)} - what you see is old, nothing can be approved; "
-                f"trying again. {feed.problem}"
+                f"FEED DOWN since {utc_clock(feed.down_since)} - what you see is old, nothing can be approved. "
+                f"{feed.problem}; trying again"
             )
         )
     if feed.lag_seconds:
@@ -100,8 +101,26 @@ def _orders(count: int) -> str:
     return "order" if count == 1 else "orders"
 
 
+def alarm_lines(found: Sequence[Alarm], width: int) -> list[Content]:
+    """The alarms in full if there is room for that, else one line each, the worst ones first."""
+    if width < 10:
+        return []
+    wrapped = [(alarm, safe_line(alarm.text).wrap(width - 2)) for alarm in found]
+    if sum(len(lines) for _, lines in wrapped) <= MOST:
+        return [
+            Content.styled(" " + fit(line.plain, width - 1), STYLES[alarm.tone])
+            for alarm, lines in wrapped
+            for line in lines
+        ]
+    shown = found[:MOST]
+    more = f"  (and {len(found) - len(shown)} more)" if len(found) > len(shown) else ""
+    lines = [Content.styled(" " + fit(alarm.text, width - 1), STYLES[alarm.tone]) for alarm in shown[:-1]]
+    last = " " + fit(shown[-1].text, max(1, width - 1 - len(more))) + more
+    return [*lines, Content.styled(last, STYLES[shown[-1].tone])]
+
+
 class Banners(Widget):
-    """The alarms, one line each."""
+    """The alarms. Lays itself out anew only when their lines become more or fewer."""
 
     DEFAULT_CSS = "Banners { height: auto; width: 1fr; }"
 
@@ -111,23 +130,13 @@ class Banners(Widget):
 
     def show(self, found: list[Alarm]) -> None:
         if found != self._alarms:
-            resized = len(found) != len(self._alarms)
+            width = self.size.width
+            before, after = len(alarm_lines(self._alarms, width)), len(alarm_lines(found, width))
             self._alarms = found
-            self.refresh(layout=resized)
+            self.refresh(layout=before != after or not width)
 
     def get_content_height(self, container: Size, viewport: Size, width: int) -> int:
-        return min(MOST, len(self._alarms))
+        return len(alarm_lines(self._alarms, width))
 
     def render(self) -> Content:
-        width = self.size.width
-        shown = self._alarms[:MOST]
-        more = len(self._alarms) - len(shown)
-        lines = []
-        for at, alarm in enumerate(shown):
-            text = f" {alarm.text}" + (f"  (and {more} more)" if more and at == len(shown) - 1 else "")
-            lines.append(Content.styled(fit_keeping_space(text, width), STYLES[alarm.tone]))
-        return Content("\n").join(lines)
-
-
-def fit_keeping_space(text: str, width: int) -> str:
-    return " " + fit(text, max(0, width - 1))
+        return Content("\n").join(alarm_lines(self._alarms, self.size.width))

@@ -5,6 +5,7 @@ It holds the very ticket it shows (`ticket`): what is approved is built from tha
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import ClassVar
@@ -16,6 +17,7 @@ from textual.geometry import Size
 from textual.scroll_view import ScrollView
 from textual.strip import Strip
 from textual.style import Style
+from textual.timer import Timer
 
 from ibgw_tui.service.views import OrderRow, Ticket
 from ibgw_tui.tui.keys import Place, bindings
@@ -24,6 +26,11 @@ from ibgw_tui.tui.safe import safe_line
 from ibgw_tui.tui.theme import STYLES
 from ibgw_tui.tui.widgets.paint import strip_of
 from ibgw_tui.tui.widgets.ticket_page import placeholder_lines, ticket_lines
+
+FRESH_SECONDS = 1.2
+"""A page drawn more recently needs no tick."""
+WIPE_SECONDS = 0.08
+"""How long the page of the order before may stand while the next one is read. Nobody reads a page in that time."""
 
 
 class TicketPane(ScrollView, can_focus=True):
@@ -43,6 +50,8 @@ class TicketPane(ScrollView, can_focus=True):
         self._row: OrderRow | None = None
         self._titled: str | None = None
         self._why = ""
+        self._drawn_at = 0.0
+        self._wiping: Timer | None = None
         self.ticket: Ticket | None = None
         """What is on display; None while another one is being read, or when there is none."""
 
@@ -50,14 +59,24 @@ class TicketPane(ScrollView, can_focus=True):
 
     def show(self, ticket: Ticket) -> None:
         """Show a ticket. Another order starts at its top; the same one stays where it was scrolled."""
-        other = self.ref != ticket.record.order_ref
+        other = self._titled != ticket.record.order_ref
         self.ticket, self._row = ticket, None
         self._draw(from_top=other)
 
     def show_reading(self, row: OrderRow) -> None:
-        """Another order was chosen and its ticket is on its way: never show the old one meanwhile."""
+        """Another order was chosen and its ticket is on its way.
+
+        From here on there is no ticket to decide about. The old page is wiped only when the new one does
+        not come at once: painting twice for every key press would be slower than waiting for it.
+        """
         self.ticket, self._row = None, row
-        self._draw(from_top=True)
+        if self._wiping is not None:
+            self._wiping.stop()
+        self._wiping = self.set_timer(WIPE_SECONDS, self._wipe, name="wipe")
+
+    def _wipe(self) -> None:
+        if self.ticket is None:
+            self._draw(from_top=True)
 
     def show_nothing(self, why: str = "") -> None:
         """There is no order to show, or (with `why`) it cannot be shown."""
@@ -65,8 +84,8 @@ class TicketPane(ScrollView, can_focus=True):
         self._draw(from_top=True)
 
     def tick(self) -> None:
-        """Ages and countdowns go on between readings."""
-        if self.ticket is not None:
+        """Ages and countdowns go on when no reading comes; while readings come, they bring them."""
+        if self.ticket is not None and time.monotonic() - self._drawn_at > FRESH_SECONDS:
             self._draw()
 
     @property
@@ -99,7 +118,7 @@ class TicketPane(ScrollView, can_focus=True):
         return (safe_line(self._why, STYLES[Tone.REFUSE]) if self._why else self._empty).wrap(width)
 
     def _draw(self, *, from_top: bool = False) -> None:
-        before, self._lines = self._lines, self._make()
+        before, self._lines, self._drawn_at = self._lines, self._make(), time.monotonic()
         if self._titled != self.ref or from_top:
             self._titled = self.ref
             self.border_title = safe_line(f"ticket {self.ref}" if self.ref else "ticket", width=48)

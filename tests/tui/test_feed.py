@@ -1,0 +1,171 @@
+"""The screen is as new as the desk, or says that it is not."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from ibgw_tui.core.errors import OrderStoreError
+from ibgw_tui.core.lifecycle import Status
+from ibgw_tui.tui.feed import EVERY, problem_of
+from tests.tui.fake_desk import FakeDesk, StandingClock, a_busy_desk
+from tests.tui.helpers import running, screen_text, shows, until
+
+
+async def test_a_failing_desk_is_said_and_tried_again_until_it_answers() -> None:
+    clock = StandingClock()
+    desk = a_busy_desk(clock=clock)
+    async with running(desk) as (app, pilot):
+        clock.forward(seconds=90)
+        desk.failure = OrderStoreError("the database is locked", user_action="close the other program")
+        await shows(pilot, "FEED DOWN since 15:01:30", "ORDER_STORE_UNAVAILABLE: the database is locked")
+        clock.forward(seconds=60)
+        await shows(pilot, "15:02:30 UTC", "FEED DOWN since 15:01:30")
+        assert app.is_running
+        desk.failure = None
+        await until(pilot, lambda: "FEED DOWN" not in screen_text(app), "the feed to come back")
+
+
+async def test_an_unexpected_failure_ends_neither_the_app_nor_the_feed() -> None:
+    desk = a_busy_desk()
+    async with running(desk) as (app, pilot):
+        desk.failure = ZeroDivisionError("a secret in a message")
+        await shows(pilot, "FEED DOWN since", "unexpected failure (ZeroDivisionError)")
+        assert "secret" not in screen_text(app)
+        desk.failure = None
+        desk.stage("MSFT", order_ref="after")
+        await until(pilot, lambda: app.select("after"), "the order staged since")
+
+
+async def test_a_desk_that_does_not_answer_is_down_and_readings_never_overlap(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ibgw_tui.tui.feed.PATIENCE", 0.2)
+    desk = a_busy_desk()
+    async with running(desk) as (app, pilot):
+        desk.hang = True
+        desk.ring()
+        await shows(pilot, "FEED DOWN since", "has not answered for")
+        waiting = desk.reads
+        for _ in range(20):
+            desk.ring()
+            await pilot.pause()
+        assert desk.reads == waiting, "one reading at a time"
+        desk.hang = False
+        await until(pilot, lambda: "FEED DOWN" not in screen_text(app), "the feed to come back")
+
+
+async def test_a_failure_before_the_first_reading_is_said_too() -> None:
+    desk = FakeDesk()
+    desk.failure = OrderStoreError("the database is locked")
+    async with running(desk) as (_, pilot):
+        await shows(pilot, "FEED DOWN since 15:00:00", "the kill switch counts as closed", "reading the desk ...")
+
+
+async def test_a_hundred_rings_are_a_few_readings() -> None:
+    desk = a_busy_desk()
+    async with running(desk) as (app, pilot):
+        before = app.feed.readings
+        for _ in range(100):
+            desk.ring()
+        desk.stage("MSFT", order_ref="last")
+        desk.ring()
+        await until(pilot, lambda: app.select("last"), "the last order")
+        assert app.feed.readings - before < 10
+
+
+async def test_lists_are_left_alone_when_nothing_was_recorded(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = a_busy_desk()
+    async with running(desk) as (app, pilot):
+        readings, reads = app.feed.readings, desk.reads
+        await until(pilot, lambda: app.feed.readings >= readings + 2, "two more readings")
+        # A reading is the ticket and the header; the lists come when the audit log has grown.
+        assert desk.reads - reads <= 2 * (app.feed.readings - readings) + 2
+
+
+async def test_the_next_second_comes_without_a_ring() -> None:
+    desk = a_busy_desk()
+    async with running(desk) as (app, pilot):
+        desk.stage("MSFT", order_ref="silent")  # no doorbell
+        began = asyncio.get_running_loop().time()
+        await until(pilot, lambda: app.select("silent"), "the order nobody rang for")
+        assert asyncio.get_running_loop().time() - began < EVERY + 5
+
+
+async def test_behind_a_dialog_the_head_goes_on_and_the_lists_stand_still() -> None:
+    desk = a_busy_desk()
+    async with running(desk) as (app, pilot):
+        await pilot.press("question_mark")
+        await until(pilot, lambda: app.dialog_is_open, "the help")
+        desk.stage("MSFT", order_ref="meanwhile")
+        desk.ring()
+        view = app.view
+        assert view is not None
+        await until(pilot, lambda: app.session.desk is not None and app.session.desk.pending == 8, "the reading")
+        assert not app.select("meanwhile")
+        await pilot.press("escape")
+        await until(pilot, lambda: app.select("meanwhile"), "the list to catch up")
+
+
+async def test_an_order_that_is_gone_from_the_store_says_so() -> None:
+    desk = a_busy_desk()
+    async with running(desk) as (app, pilot):
+        ref = app.displayed_ref
+        assert ref is not None
+        desk.ticket_changes.clear()
+        record = desk.records.pop(ref)
+        desk.ring()
+        await shows(pilot, "there is no such order in the store")
+        desk.records[ref] = record
+
+
+async def test_closing_the_app_stops_listening() -> None:
+    desk = a_busy_desk()
+    async with running(desk):
+        assert desk._listeners
+    assert not desk._listeners
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"link_state": "disconnected", "link_text": "TWS closed"}, "DISCONNECTED since 15:00:00 - no order leaves. TWS closed"),
+        ({"link_state": "broker_unreachable"}, "BROKER UNREACHABLE since"),
+        ({"router_alive": False}, "NO ROUTER, last seen 15:00:00 - approved orders are not sent"),
+        ({"router": None, "router_alive": False}, "NO ROUTER - approved orders are not sent"),
+        ({"in_doubt": 1}, "1 order IN DOUBT - the broker may have it. It is looked up, never sent again"),
+        ({"discrepancies": 2}, "2 reports of the broker do not fit our records"),
+        ({"audit_ok": False, "audit_problem": "entry 7 was altered"}, "AUDIT LOG BROKEN - nothing can be sent. entry 7 was"),
+    ],
+)  # fmt: skip
+async def test_what_is_wrong_with_the_desk_is_loud(
+    changes: dict[str, object], words: str, size: tuple[int, int]
+) -> None:
+    desk = a_busy_desk()
+    desk.desk_changes = changes
+    async with running(desk, size) as (_, pilot):
+        await shows(pilot, words[: size[0] - 6])
+
+
+async def test_everything_wrong_at_once_leaves_room_for_the_orders() -> None:
+    desk = a_busy_desk()
+    desk.desk_changes = {
+        "link_state": "disconnected", "in_doubt": 3, "discrepancies": 2, "audit_ok": False, "audit_problem": "x",
+    }  # fmt: skip
+    desk.router_problem = "cannot place"
+    await desk.close_switch("test")
+    async with running(desk, (80, 24)) as (_, pilot):
+        await shows(pilot, "AUDIT LOG BROKEN", "(and 2 more)", "▲ BUY")
+
+
+async def test_a_status_that_changes_elsewhere_shows() -> None:
+    desk = a_busy_desk()
+    async with running(desk) as (app, pilot):
+        ref = app.displayed_ref
+        assert ref is not None
+        desk.change(ref, status=Status.WITHDRAWN, reason="changed my mind")
+        desk.ring()
+        await shows(pilot, "WITHDRAWN 15:00:00", "changed my mind")
+
+
+def test_of_an_unexpected_failure_only_its_kind_is_told() -> None:
+    assert problem_of(ValueError("password=1234")) == "unexpected failure (ValueError)"
