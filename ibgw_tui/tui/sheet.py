@@ -248,7 +248,7 @@ def _market(ticket: Ticket) -> str:
     preview = ticket.record.preview
     tick = preview.contract.tick_at(quote.ask or quote.bid or Decimal(0)) if preview else None
     seconds = ticket.quote_age_seconds
-    old = f", {age(timedelta(seconds=float(seconds)))} old" if seconds is not None else ""
+    old = f", {age(timedelta(seconds=float(seconds)))}" if seconds is not None else ""
     return f"{price(quote.bid, tick)} / {price(quote.ask, tick)} {QUOTES[quote.status].word}{old}"
 
 
@@ -473,7 +473,7 @@ def _agent(preview: Preview, width: int, room: int, scroll: int) -> tuple[list[C
     more = f" {above + below} more lines: up/down " if above + below else ""
     title = " agent says (untrusted text) "
     rule = "┄" * max(0, width - len(title) - len(more) - 2)
-    head = Content.styled(f"┄┄{title}{rule}{more}", AGENT_FRAME)
+    head = Content.assemble(("┄┄", AGENT_FRAME), (title, STYLES[Tone.AGENT]), (rule, AGENT_FRAME), (more, MUTED))
     mark = Content.styled("┆ ", AGENT_FRAME)
     lines = [head, *(Content.assemble(mark, line.stylize(AGENT_STYLE)) for line in words[start : start + rows])]
     return lines, above, below
