@@ -43,6 +43,25 @@ def test_an_error_that_is_passed_over_still_undoes_everything(tmp_path: Path) ->
         assert len(store.orders()) == 1 and store.last_seq() == 1 and store.verify_audit().ok
 
 
+def test_an_error_that_undid_one_statement_only_undoes_everything_too(tmp_path: Path) -> None:
+    """SQLite would let the rest be committed; what was refused would be missing from it."""
+    with a_store(tmp_path) as store:
+        record = stage(store)
+        refused = pytest.raises(OrderStoreError, match="breaks its rules")
+        with pytest.raises(OrderStoreError, match="passed over"), store.write() as change:
+            change.note(record, submit_asked=True)
+            with refused:
+                change.claim_key("a", "k", operation="stage", request_hash="h")
+                change.finish_key("a", "k", state="nonsense", order_ref=None, result=None)
+        again = store.order(record.order_ref)
+        assert again is not None and not again.submit_asked
+        with store.write() as change:
+            assert change.claim_key("a", "k", operation="stage", request_hash="h").is_new
+            change.note(record, submit_asked=True)
+        again = store.order(record.order_ref)
+        assert again is not None and again.submit_asked, "the next transaction is a new one"
+
+
 def test_a_status_is_never_changed_without_its_audit_entry(tmp_path: Path) -> None:
     with a_store(tmp_path) as store:
         record = pending(store)

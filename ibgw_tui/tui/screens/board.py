@@ -108,7 +108,7 @@ class BoardScreen(Screen[None]):
         if not self._composed:
             return
         self.show_head()
-        if self.is_current:
+        if self.is_active:
             self.show_body()
         self.show_footer()
 
@@ -125,7 +125,7 @@ class BoardScreen(Screen[None]):
     def tick(self) -> None:
         if self._composed:
             self.header.tick(self.session.now)
-            if self.is_current:
+            if self.is_active:
                 self.tick_body()
 
     # ---- actions that every view has

@@ -219,7 +219,7 @@ class ArmedScreen(ModalScreen[Answer], Generic[Answer]):
         """A refresh has passed. It counts when this screen was in front and all lines were drawn."""
         if frame != self.state.frame or not self.state.wants_painting:
             return
-        if self.is_current and self.page.drawn_whole:
+        if self.is_active and self.page.drawn_whole:
             self.feed(arming.Painted(frame, self.page.sheet.digest, self._now()))
         else:
             self.set_timer(arming.BEAT, lambda: self.call_after_refresh(self._maybe_painted, frame))

@@ -120,7 +120,7 @@ class OrdersScreen(BoardScreen):
 
     def show_ticket(self, ref: str, ticket: Ticket | None) -> None:
         """A ticket was read. It is shown only if the cursor still stands on its order."""
-        if not self._composed or ref != self.wanted or not self.is_current:
+        if not self._composed or ref != self.wanted or not self.is_active:
             return
         if ticket is not None and ticket.record.order_ref != ref:
             return  # never another order than the one under the cursor
