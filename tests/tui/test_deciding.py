@@ -379,11 +379,11 @@ async def test_leaving_asks_while_an_approval_is_held_back() -> None:
     desk = FakeDesk(clock=TickingClock())
     ref = desk.stage("AAPL")
     desk.is_router = False
-    async with running(desk) as (_, pilot):
+    async with running(desk) as (app, pilot):
         shown = (await desk.ticket(ref)).shown
         assert shown is not None
         await desk.approve(shown, {})
-        await shows(pilot, "● APPROVED")
+        await until(pilot, app.session.held_back, "the list to know of the approval")
         await pilot.press("q")
         await shows(pilot, "Leave this terminal?", "only a terminal can recall them")
 
