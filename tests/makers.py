@@ -8,16 +8,20 @@ from typing import Any
 
 from ibgw_tui.core.broker import Quote
 from ibgw_tui.core.context import (
+    ApprovalFacts,
     AuditFacts,
     Checklist,
     Counters,
     GateContext,
+    KeyFacts,
     LimitContext,
     Market,
     Operation,
     OrderTerms,
     PreviewFacts,
     Price,
+    SessionFacts,
+    Steps,
 )
 from ibgw_tui.core.orders import Approval, ApprovalStatus, Contract, OrderIntent, PriceStep, parse_intent
 from ibgw_tui.core.policy import FrequencyLimit, LimitPolicy, SessionLimit
@@ -127,7 +131,13 @@ def counters(window: int | None = 0, session: int | None = 0, notional: str | No
 
 
 def limit_context(**changes: Any) -> LimitContext:
-    return LimitContext(**{"now": NOON, "market": a_market(), "counters": counters(), **changes})
+    data: dict[str, Any] = {
+        "now": NOON,
+        "market": a_market(),
+        "counters": counters(),
+        "steps": Steps((PriceStep(from_price=Decimal(0), increment=Decimal("0.01")),), Decimal(1)),
+    }
+    return LimitContext(**{**data, **changes})
 
 
 def an_approval(**changes: Any) -> Approval:
@@ -173,12 +183,12 @@ def gate_context(**changes: Any) -> GateContext:
         "enabled": True,
         "invocation_enabled": True,
         "allowed_accounts": ("U1234567",),
-        "managed_accounts": ("U1234567",),
+        "session": SessionFacts(("U1234567",), Mode.LIVE, NOON),
         "scopes": frozenset({Scope.LIVE_SUBMIT.value}),
         "preview": PreviewFacts("p1", "d1", a_policy().digest, NOON + timedelta(minutes=5)),
-        "approval": an_approval(),
+        "approval": ApprovalFacts.of(an_approval()),
         "idempotency_key": "k1",
-        "key_is_fresh": True,
+        "key": KeyFacts(True, True),
         "risk_policy_id": "example",
         "policy_digest": a_policy().digest,
         "switch": a_switch(),

@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from decimal import Decimal
+from typing import Any, NamedTuple
 
 from ibgw_tui.core.errors import ErrorCode
 from ibgw_tui.core.terms import CheckStatus, iso
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """What one check saw. A check that passes also tells its numbers."""
+class Finding(NamedTuple):
+    """What one check saw. A check that passes also tells its numbers.
+
+    A tuple, because some forty of them are made for every order once a second.
+    """
 
     check: str
     """The check's own name, such as 'max_notional' or 'kill_switch'."""
@@ -25,17 +28,24 @@ class Finding:
     limit: str | None = None
     unit: str | None = None
     headroom: str | None = None
-    """limit - observed where both are numbers; negative when broken."""
+    """What is left before the check refuses, where both are numbers; negative when broken."""
     user_action: str | None = None
     as_of: datetime | None = None
+    """When what was observed was true."""
     source: str | None = None
+    leg: str | None = None
+    """Of a bracket: 'take_profit', 'stop_loss', or 'bracket' for the group; None is the order (the entry) itself."""
 
     @property
     def blocks(self) -> bool:
         return self.status is CheckStatus.REFUSE or self.status is CheckStatus.UNKNOWN
 
+    def age_seconds(self, now: datetime) -> Decimal | None:
+        """How old what was observed is; None when the check does not say when."""
+        return None if self.as_of is None else Decimal((now - self.as_of) // datetime.resolution) / 1_000_000
+
     def as_json(self) -> dict[str, Any]:
-        return {
+        data: dict[str, Any] = {
             "check": self.check,
             "code": self.code,
             "status": self.status.value,
@@ -48,6 +58,9 @@ class Finding:
             "as_of": iso(self.as_of) if self.as_of else None,
             "source": self.source,
         }
+        if self.leg is not None:
+            data["leg"] = self.leg
+        return data
 
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Finding:

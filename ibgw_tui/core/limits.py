@@ -1,67 +1,25 @@
-"""One pure function per limit check: (order, policy, context) -> Finding.
+"""The twelve limit checks of the seed, each a pure function: (order, policy, context) -> Finding.
 
-The order of LIMITS is the order of the specification (decisions, section 4): the first refusing one
+The order of SEED_LIMITS is the order of the specification (decisions, section 4): the first refusing one
 is the headline. Every check always runs. The first lines of each say what happens when something is
 not known.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 
-from ibgw_tui.core.context import LimitContext, Market, OrderTerms, Price
+from ibgw_tui.core.context import LimitContext, Market, OrderTerms
 from ibgw_tui.core.decision import Finding
 from ibgw_tui.core.policy import LimitPolicy
-from ibgw_tui.core.terms import EXACT, CheckStatus, OrderType, QuoteStatus, Side
+from ibgw_tui.core.prices import converted, notional_of, number, reference_price, worst_case_price
+from ibgw_tui.core.terms import EXACT, CheckStatus, Money, QuoteStatus, Side
 
 Check = Callable[[OrderTerms, LimitPolicy, LimitContext], Finding]
 
-_ONE = Decimal(1)
 _TEN_THOUSAND = Decimal(10_000)
 _SHOWN_BPS = Decimal("0.01")
-
-
-def number(value: Decimal) -> str:
-    """A number as findings show it: grouped by nothing, no exponent, no trailing zeros."""
-    text = format(value, "f")
-    return text.rstrip("0").rstrip(".") if "." in text else text
-
-
-# ---- prices the checks are made at
-
-
-def reference_price(market: Market) -> Price | None:
-    """Mid of bid and ask when both are there in the snapshot's currency, else last, else none."""
-    bid, ask, last = market.bid, market.ask, market.last
-    if bid is not None and ask is not None and bid.currency == ask.currency == market.currency:
-        return Price(EXACT.divide(EXACT.add(bid.amount, ask.amount), Decimal(2)), market.currency)
-    return last
-
-
-def worst_case_price(order: OrderTerms, policy: LimitPolicy, market: Market | None) -> Price | None:
-    """The price an order is measured at.
-
-    With a limit price, that. Without one, the worst the market could give: max(ask, trigger) for a
-    buy, max(bid, trigger) for a sell, plus the policy's haircut. None when an input is missing.
-    """
-    if order.limit_price is not None:
-        return Price(order.limit_price, order.currency)
-    if market is None or market.status is QuoteStatus.UNAVAILABLE:
-        return None
-    touch = market.ask if order.side is Side.BUY else market.bid
-    if touch is None or touch.amount <= 0 or touch.currency != order.currency:
-        return None
-    if order.order_type is OrderType.STOP and order.stop_price is None:
-        return None
-    base = touch.amount if order.stop_price is None else max(touch.amount, order.stop_price)
-    haircut = EXACT.divide(Decimal(policy.market_order_haircut_bps), _TEN_THOUSAND)
-    return Price(EXACT.multiply(base, EXACT.add(_ONE, haircut)), order.currency)
-
-
-def notional_of(order: OrderTerms, price: Price) -> Decimal:
-    """Quantity x multiplier x price, in the price's currency; never negative."""
-    return abs(EXACT.multiply(EXACT.multiply(order.quantity, order.multiplier), price.amount))
 
 
 # ---- the checks of the seed, in its order
@@ -143,14 +101,15 @@ def max_notional(order: OrderTerms, policy: LimitPolicy, context: LimitContext) 
         return _not_set("max_notional", code, "max_notional")
     price = worst_case_price(order, policy, context.market)
     if price is None:
-        return _no_price("max_notional", code, order, number(limit.amount), limit.currency)
-    if price.currency != limit.currency:
+        return _unmeasured("max_notional", code, order, limit, context)
+    notional = converted(notional_of(order, price), price.currency, limit.currency, policy, context)
+    if notional is None:
         return _currencies("max_notional", price.currency, limit.currency)
     return _at_most(
         "max_notional",
         code,
         "notional",
-        notional_of(order, price),
+        notional,
         limit.amount,
         limit.currency,
         "lower the quantity or the price",
@@ -270,6 +229,10 @@ def price_collar(order: OrderTerms, policy: LimitPolicy, context: LimitContext) 
         return _off("price_collar", code, "max_price_deviation_bps is not set")
     base = _reference(order, context.market)
     price = worst_case_price(order, policy, context.market)
+    if base is None and context.market is not None:
+        quoted = reference_price(context.market)
+        if quoted is not None and quoted.currency != order.currency:
+            return _currencies("price_collar", order.currency, quoted.currency)
     if base is None or price is None:
         return Finding(
             "price_collar",
@@ -303,46 +266,63 @@ def price_collar(order: OrderTerms, policy: LimitPolicy, context: LimitContext) 
 
 
 def frequency(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    code, limit = "LIVE_FREQUENCY_LIMIT_REFUSED", policy.frequency_limit
-    if limit is None:
-        return _not_set("frequency", code, "frequency_limit")
-    count = context.counters.submitted_in_window if context.counters else None
-    return _room_for_one(
-        "frequency",
-        code,
-        count,
-        limit.max_orders,
-        f"orders in {limit.window_seconds} s",
-        "wait until the window has moved on",
-        context,
-    )
+    return room_for(1, "frequency", policy, context)
 
 
 def session_orders(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    code, limit = "LIVE_SESSION_ORDER_LIMIT_REFUSED", policy.session_limit
+    return room_for(1, "session_orders", policy, context)
+
+
+def room_for(orders: int, check: str, policy: LimitPolicy, context: LimitContext) -> Finding:
+    """Whether the window ('frequency') or the session ('session_orders') has room for so many more orders."""
+    if check == "frequency":
+        code, field = "LIVE_FREQUENCY_LIMIT_REFUSED", "frequency_limit"
+        window = policy.frequency_limit
+        limit = window.max_orders if window else None
+        count = context.counters.submitted_in_window if context.counters else None
+        unit, remedy = f"orders in {window.window_seconds if window else '?'} s", "wait until the window has moved on"
+    else:
+        code, field = "LIVE_SESSION_ORDER_LIMIT_REFUSED", "session_limit"
+        limit = policy.session_limit.max_orders_per_session if policy.session_limit else None
+        count = context.counters.submitted_in_session if context.counters else None
+        unit, remedy = "orders in the session", "wait for the next session"
     if limit is None:
-        return _not_set("session_orders", code, "session_limit")
-    count = context.counters.submitted_in_session if context.counters else None
-    return _room_for_one(
-        "session_orders",
+        return _not_set(check, code, field)
+    if count is None:
+        words = f"the number of {unit} is not known"
+        action = "check the order store"
+        return Finding(check, code, CheckStatus.UNKNOWN, words, None, str(limit), unit, user_action=action)
+    broken = count + orders > limit
+    lacking = f"; there is no room for {'one' if orders == 1 else orders} more" if broken else ""
+    return Finding(
+        check,
         code,
-        count,
-        limit.max_orders_per_session,
-        "orders in the session",
-        "wait for the next session",
-        context,
+        CheckStatus.REFUSE if broken else CheckStatus.PASS,
+        f"{count} {unit} of {limit} are used{lacking}",
+        str(count),
+        str(limit),
+        unit,
+        str(limit - count),
+        remedy if broken else None,
+        context.now,
+        "store",
     )
 
 
 def session_notional(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    code = "LIVE_SESSION_NOTIONAL_LIMIT_REFUSED"
+    return session_total((order,), policy, context)
+
+
+def session_total(orders: Sequence[OrderTerms], policy: LimitPolicy, context: LimitContext) -> Finding:
+    """The notional of the session so far and of these orders together."""
+    check, code = "session_notional", "LIVE_SESSION_NOTIONAL_LIMIT_REFUSED"
     limit = policy.session_limit.max_session_notional if policy.session_limit else None
     if limit is None:
-        return _not_set("session_notional", code, "session_limit.max_session_notional")
+        return _not_set(check, code, "session_limit.max_session_notional")
     totals = context.counters.session_notional if context.counters else None
     if totals is None:
         return Finding(
-            "session_notional",
+            check,
             code,
             CheckStatus.UNKNOWN,
             "the session's total is not known",
@@ -351,27 +331,24 @@ def session_notional(order: OrderTerms, policy: LimitPolicy, context: LimitConte
             limit.currency,
             user_action="check the order store",
         )
-    price = worst_case_price(order, policy, context.market)
-    if price is None:
-        return _no_price("session_notional", code, order, number(limit.amount), limit.currency)
-    for currency in (price.currency, *(total.currency for total in totals if total.amount)):
-        if currency != limit.currency:
-            return _currencies("session_notional", currency, limit.currency)
-    used = sum((total.amount for total in totals), Decimal(0))
-    return _at_most(
-        "session_notional",
-        code,
-        "session total with this order",
-        EXACT.add(used, notional_of(order, price)),
-        limit.amount,
-        limit.currency,
-        "lower the quantity, or wait for the next session",
-        "store",
-        context,
-    )
+    parts = [(total.amount, total.currency) for total in totals]
+    for order in orders:
+        price = worst_case_price(order, policy, context.market)
+        if price is None:
+            return _unmeasured(check, code, order, limit, context)
+        parts.append((notional_of(order, price), price.currency))
+    total = Decimal(0)
+    for value, currency in parts:
+        share = converted(value, currency, limit.currency, policy, context)
+        if share is None:
+            return _currencies(check, currency, limit.currency)
+        total = EXACT.add(total, share)
+    what = "session total with this order" if len(orders) == 1 else f"session total with these {len(orders)} orders"
+    remedy = "lower the quantity, or wait for the next session"
+    return _at_most(check, code, what, total, limit.amount, limit.currency, remedy, "store", context)
 
 
-LIMITS: tuple[Check, ...] = (
+SEED_LIMITS: tuple[Check, ...] = (
     policy_enabled,
     symbol,
     asset_class,
@@ -385,11 +362,6 @@ LIMITS: tuple[Check, ...] = (
     session_orders,
     session_notional,
 )
-
-
-def check_limits(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> tuple[Finding, ...]:
-    """All findings, in the order of LIMITS."""
-    return tuple(check(order, policy, context) for check in LIMITS)
 
 
 # ---- how findings are said
@@ -423,37 +395,6 @@ def _at_most(
     )
 
 
-def _room_for_one(
-    check: str, code: str, count: int | None, limit: int, unit: str, remedy: str, context: LimitContext
-) -> Finding:
-    if count is None:
-        return Finding(
-            check,
-            code,
-            CheckStatus.UNKNOWN,
-            f"the number of {unit} is not known",
-            None,
-            str(limit),
-            unit,
-            user_action="check the order store",
-        )
-    broken = count >= limit
-    message = f"{count} {unit} of {limit} are used" + ("; there is no room for one more" if broken else "")
-    return Finding(
-        check,
-        code,
-        CheckStatus.REFUSE if broken else CheckStatus.PASS,
-        message,
-        str(count),
-        str(limit),
-        unit,
-        str(limit - count),
-        remedy if broken else None,
-        context.now,
-        "store",
-    )
-
-
 def _not_set(check: str, code: str, name: str) -> Finding:
     """An absent limit allows nothing."""
     return Finding(
@@ -470,7 +411,12 @@ def _off(check: str, code: str, why: str) -> Finding:
     return Finding(check, code, CheckStatus.OFF, why, source="policy")
 
 
-def _no_price(check: str, code: str, order: OrderTerms, limit: str, unit: str) -> Finding:
+def _unmeasured(check: str, code: str, order: OrderTerms, limit: Money, context: LimitContext) -> Finding:
+    """An order without a limit price and without the market price that would measure it."""
+    market = context.market
+    touch = (market.ask if order.side is Side.BUY else market.bid) if market else None
+    if touch is not None and touch.currency != order.currency:
+        return _currencies(check, touch.currency, order.currency)
     side = "ask" if order.side is Side.BUY else "bid"
     return Finding(
         check,
@@ -478,8 +424,8 @@ def _no_price(check: str, code: str, order: OrderTerms, limit: str, unit: str) -
         CheckStatus.UNKNOWN,
         f"a {order.order_type.value} order cannot be measured without a positive {side} in {order.currency}",
         None,
-        limit,
-        unit,
+        number(limit.amount),
+        limit.currency,
         user_action="wait for a quote, or stage a limit order",
     )
 

@@ -215,6 +215,13 @@ class PriceStep(Frozen):
     increment: PositiveAmount
 
 
+class Session(Frozen):
+    """One span of trading. It opens at the first moment and is over at the second."""
+
+    opens: Moment
+    closes: Moment
+
+
 class Contract(Frozen):
     """One instrument as the broker resolved it."""
 
@@ -237,6 +244,10 @@ class Contract(Frozen):
     right: OptionRight | None = None
     time_zone: str = ""
     """IANA zone of the trading hours."""
+    liquid_hours: tuple[Session, ...] | None = None
+    """Regular hours of the days around its resolution; None when the broker did not say."""
+    trading_hours: tuple[Session, ...] | None = None
+    """All hours of those days."""
 
     def tick_at(self, price: Decimal) -> Decimal | None:
         """The price increment that applies at `price`; None when unknown."""
@@ -256,6 +267,8 @@ class Estimate(Frozen):
     position_after: Amount | None = None
     commission_max: Money | None = None
     initial_margin_change: Money | None = None
+    excess_liquidity_after: Money | None = None
+    """What the broker's what-if leaves of the account: equity with loan less maintenance margin."""
     warning: str = ""
 
 
@@ -288,6 +301,16 @@ class ApprovalStatus(StrEnum):
     REVOKED = "revoked"
 
 
+class ApprovedMarket(Frozen):
+    """The market that was on the screen when the operator said yes."""
+
+    currency: Currency
+    bid: Amount | None = None
+    ask: Amount | None = None
+    last: Amount | None = None
+    as_of: Moment
+
+
 class Approval(Frozen):
     """An operator's yes to one preview digest."""
 
@@ -304,6 +327,8 @@ class Approval(Frozen):
     expires_at: Moment
     switch_epoch: int
     """Epoch of the kill switch when it was given; a later closing voids it."""
+    market: ApprovedMarket | None = None
+    """None when there was no quote."""
 
 
 class BrokerOrder(Frozen):
@@ -327,8 +352,13 @@ class BrokerOrder(Frozen):
     @classmethod
     def of(cls, preview: Preview) -> BrokerOrder:
         """The wire form of an approved preview."""
-        shared = {name: getattr(preview.intent, name) for name in cls.model_fields if name in OrderIntent.model_fields}
-        return cls(order_ref=preview.order_ref, contract=preview.contract, **shared)
+        return cls.proposed(preview.order_ref, preview.intent, preview.contract)
+
+    @classmethod
+    def proposed(cls, order_ref: str, intent: OrderIntent, contract: Contract) -> BrokerOrder:
+        """The wire form of what is only asked for: for the broker's estimate."""
+        shared = {name: getattr(intent, name) for name in cls.model_fields if name in OrderIntent.model_fields}
+        return cls(order_ref=order_ref, contract=contract, **shared)
 
 
 def canonical_json(value: Any) -> bytes:

@@ -121,11 +121,38 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Exposure:
-    """What one account holds or may come to hold of one contract. Buys and sells are never netted."""
+    """Remaining quantity of one account's open orders in one contract. Buys and sells are never netted."""
 
-    open_buys: Decimal
-    """Remaining quantity of buys that are working, being sent, or in doubt."""
-    open_sells: Decimal
+    working_buys: Decimal = Decimal(0)
+    working_sells: Decimal = Decimal(0)
+    reserved_buys: Decimal = Decimal(0)
+    """Being sent: the broker may not know them yet."""
+    reserved_sells: Decimal = Decimal(0)
+    in_doubt_buys: Decimal = Decimal(0)
+    in_doubt_sells: Decimal = Decimal(0)
+
+    @property
+    def open_buys(self) -> Decimal:
+        return self.working_buys + self.reserved_buys + self.in_doubt_buys
+
+    @property
+    def open_sells(self) -> Decimal:
+        return self.working_sells + self.reserved_sells + self.in_doubt_sells
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedDecision:
+    """A decision that was acted on. Inputs and outcome as the canonical JSON text that was written then."""
+
+    seq: int
+    order_ref: str
+    made_at: datetime
+    step: str
+    """'preview', 'approve' or 'submit'."""
+    inputs: str
+    """A case that `cases.parse_case` reads."""
+    outcome: str
+    """`Decision.as_json`."""
 
 
 @dataclass(frozen=True, slots=True)

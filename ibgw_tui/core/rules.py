@@ -14,7 +14,7 @@ from pydantic import ConfigDict
 
 from ibgw_tui.core.orders import digest_of
 from ibgw_tui.core.policy import LimitPolicy
-from ibgw_tui.core.terms import AccountId, Frozen, Mode, PrincipalName
+from ibgw_tui.core.terms import AccountId, Frozen, Mode, Moment, PrincipalName
 
 
 class LiveRules(Frozen):
@@ -46,6 +46,8 @@ class DeskRules(Frozen):
     max_pending_per_agent: int = 200
     session_zone: str = "UTC"
     session_roll: time = time(0, 0)
+    read_at: Moment | None = None
+    """When the configuration was read: how old what it says is."""
 
     @property
     def mode_rules(self) -> LiveRules:

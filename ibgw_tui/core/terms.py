@@ -89,7 +89,7 @@ def _utc(value: object) -> datetime:
 
 def iso(moment: datetime) -> str:
     """UTC, microseconds, with Z: the one written form of a moment."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
 
 
 Moment = Annotated[datetime, BeforeValidator(_utc), PlainSerializer(iso, return_type=str)]
@@ -215,6 +215,16 @@ class KillSwitch(StrEnum):
 
     OPEN = "open"
     CLOSED = "closed"
+
+
+class HoursKind(StrEnum):
+    """When the contract trades, as its details name it."""
+
+    LIQUID = "liquid"
+    """Regular hours."""
+    TRADING = "trading"
+    """All hours in which the contract trades."""
+    ANY = "any"
 
 
 class CheckStatus(StrEnum):

@@ -11,12 +11,12 @@ from ibgw_tui.core.context import Market, OrderTerms
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.errors import NotFound
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, TERMINAL, Status
-from ibgw_tui.core.limits import notional_of, reference_price, worst_case_price
 from ibgw_tui.core.orders import OrderIntent, order_sentence
+from ibgw_tui.core.prices import notional_of, reference_price, worst_case_price
 from ibgw_tui.core.records import AuditEntry, OrderLine, OrderRecord, Tally
 from ibgw_tui.core.rules import DeskRules
 from ibgw_tui.core.terms import EXACT, CheckStatus, Mode, Money
-from ibgw_tui.service.assessment import Facts, assess, managed, read_checklist
+from ibgw_tui.service.assessment import case_of, managed, read_checklist, stored_facts
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.views import (
     DeskState,
@@ -90,7 +90,7 @@ class Views:
         now, record = self._clock(), self._record(order_ref)
         preview = record.preview
         quote = self._store.quote(preview.contract.con_id) if preview else None
-        decision = self._decide(record, quote, now)
+        decision = self._decide(record, now)
         position = self._position(record)
         shown = self._shown(record)
         why_not = _why_not(record, decision, self._rules)
@@ -124,18 +124,18 @@ class Views:
             raise NotFound(f"there is no order {order_ref}")
         return record
 
-    def _decide(self, record: OrderRecord, quote: Quote | None, now: datetime) -> Decision | None:
+    def _decide(self, record: OrderRecord, now: datetime) -> Decision | None:
         if record.preview is None or record.status not in OPEN:
             return record.decision  # what was decided then; nothing is to be decided any more
-        return assess(
+        return case_of(
             record.preview,
             rules=self._rules,
             now=now,
             known=self._store,
-            facts=Facts(quote=quote, managed_accounts=managed(self._store.account_facts(), self._rules.mode, now)),
+            facts=stored_facts(self._store, record.preview, self._rules, now),
             audit=self._health.facts(),
             checklist=read_checklist(self._store),
-        )
+        ).decide()
 
     def _shown(self, record: OrderRecord) -> Shown | None:
         if record.preview is None or record.status is not Status.PENDING:

@@ -2,29 +2,27 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable
 from datetime import timedelta
 from decimal import Decimal
 
-from ibgw_tui.core.broker import Broker, Position, Quote, WhatIf
+from ibgw_tui.core.broker import Broker, WhatIf
 from ibgw_tui.core.context import Market, OrderTerms
-from ibgw_tui.core.errors import BrokerError, InvalidRequest
+from ibgw_tui.core.errors import InvalidRequest
 from ibgw_tui.core.gates import refuses_for_good
 from ibgw_tui.core.lifecycle import Actor, Signal, Status
-from ibgw_tui.core.limits import notional_of, worst_case_price
 from ibgw_tui.core.orders import BrokerOrder, Contract, Estimate, Preview
+from ibgw_tui.core.prices import notional_of, worst_case_price
 from ibgw_tui.core.records import OrderRecord
 from ibgw_tui.core.rules import DeskRules
 from ibgw_tui.core.terms import Money, amount, canonical
 from ibgw_tui.core.text import one_line
-from ibgw_tui.service.assessment import Facts, assess, read_checklist
+from ibgw_tui.service.asking import Asking, excess_liquidity_after
+from ibgw_tui.service.assessment import Facts, case_of, read_checklist
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.store import OrderStore
 from ibgw_tui.store.thread import StoreThread
 
-WHAT_IF_SECONDS = 4.0
-"""A what-if that hangs (the real one can, for ever) is treated as not answered."""
 _MICRO = Decimal("0.000001")
 
 
@@ -36,6 +34,7 @@ class Previewer:
         store: StoreThread,
         broker: Broker,
         *,
+        asking: Asking,
         rules: DeskRules,
         health: AuditHealth,
         make_id: Callable[[], str],
@@ -43,6 +42,7 @@ class Previewer:
     ) -> None:
         self._store = store
         self._broker = broker
+        self._asking = asking
         self._rules = rules
         self._health = health
         self._make_id = make_id
@@ -55,24 +55,14 @@ class Previewer:
         except InvalidRequest as error:
             await self._store.run(self._refuse, record.order_ref, error, lease_token)
             return
-        quote = await self._broker.quote(contract)
-        positions = await self._broker.positions(record.intent.account)
-        facts = Facts(quote=quote, managed_accounts=await self._broker.managed_accounts())
-        what_if = await self._what_if(record, contract)
-        position = next((p for p in positions if p.con_id == contract.con_id), None)
-        await self._store.run(self._freeze, record.order_ref, contract, facts, position, what_if, lease_token)
-        # The ticket shows the quote that the preview was made with at once, not after the next pulse.
-        await self._store.run(lambda store: store.put_facts(quotes=[quote]))
-
-    async def _what_if(self, record: OrderRecord, contract: Contract) -> WhatIf | None:
-        shared = {
-            n: getattr(record.intent, n) for n in BrokerOrder.model_fields if n in type(record.intent).model_fields
-        }
-        order = BrokerOrder(order_ref=record.order_ref, contract=contract, **shared)
-        try:
-            return await asyncio.wait_for(self._broker.what_if(order), WHAT_IF_SECONDS)
-        except (BrokerError, TimeoutError):
-            return None
+        order = BrokerOrder.proposed(record.order_ref, record.intent, contract)
+        what_if = await self._asking.what_if(order)
+        facts = await self._asking.facts(order, what_if=what_if)
+        await self._store.run(self._freeze, record.order_ref, contract, facts, what_if, lease_token)
+        # The ticket shows the quotes that the preview was made with at once, not after the next pulse.
+        quotes = [facts.quote] if facts.quote else []
+        fx = {f"{pair.base}.{pair.quoted}": pair.quote for pair in facts.fx}
+        await self._store.run(lambda store: store.put_facts(quotes=quotes, fx=fx))
 
     def _refuse(self, store: OrderStore, order_ref: str, error: InvalidRequest, lease_token: int) -> None:
         with store.write(lease_token=lease_token) as change:
@@ -93,7 +83,6 @@ class Previewer:
         order_ref: str,
         contract: Contract,
         facts: Facts,
-        position: Position | None,
         what_if: WhatIf | None,
         lease_token: int,
     ) -> None:
@@ -110,13 +99,13 @@ class Previewer:
                 staged_by=record.staged_by,
                 intent=record.intent,
                 contract=contract,
-                estimate=self._estimate(record, contract, facts.quote, position, what_if),
+                estimate=self._estimate(record, contract, facts, what_if),
                 policy_id=self._rules.risk_policy_id or "",
                 policy_digest=self._rules.policy_digest,
                 created_at=change.now,
                 expires_at=change.now + timedelta(seconds=self._rules.preview_ttl_seconds),
             )
-            decision = assess(
+            case = case_of(
                 preview,
                 rules=self._rules,
                 now=change.now,
@@ -125,7 +114,8 @@ class Previewer:
                 audit=audit,
                 checklist=read_checklist(store),
             )
-            change.record_preview(record, preview, decision)
+            decision = case.decide()
+            change.record_preview(record, preview, case, decision)
             refused = refuses_for_good(decision)
             change.move(
                 change.order(order_ref),
@@ -134,20 +124,20 @@ class Previewer:
                 principal=self._principal,
                 reason_code=decision.refusal_code if refused else None,
                 reason=decision.message if refused else None,
-                detail={"preview_id": preview.preview_id, "digest": preview.digest, "decision": decision.as_json()},
+                detail={
+                    "preview_id": preview.preview_id,
+                    "digest": preview.digest,
+                    "decision": decision.as_json(),
+                    "inputs": case.digest,
+                },
             )
 
-    def _estimate(
-        self,
-        record: OrderRecord,
-        contract: Contract,
-        quote: Quote | None,
-        position: Position | None,
-        what_if: WhatIf | None,
-    ) -> Estimate:
+    def _estimate(self, record: OrderRecord, contract: Contract, facts: Facts, what_if: WhatIf | None) -> Estimate:
         """What it would do, for the eye; the limits measure anew each time."""
-        before = position.quantity if position else Decimal(0)
+        held = next((p for p in facts.positions or () if p.con_id == contract.con_id), None)
+        before = held.quantity if held else Decimal(0)
         after = before + record.intent.side.sign * record.intent.quantity
+        quote = facts.quote
         policy, notional, worst = self._rules.policy, None, None
         if policy is not None:
             order = OrderTerms.of(record.intent, contract)
@@ -164,5 +154,6 @@ class Previewer:
             position_after=after,
             commission_max=what_if.commission_max if what_if else None,
             initial_margin_change=what_if.initial_margin_change if what_if else None,
+            excess_liquidity_after=excess_liquidity_after(what_if) if what_if else None,
             warning=one_line(what_if.warning, 400) if what_if else "",
         )

@@ -11,7 +11,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from ibgw_tui.core.context import Checklist
+from ibgw_tui.core.cases import Case
+from ibgw_tui.core.context import Checklist, Market
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.errors import (
     Conflict,
@@ -21,17 +22,16 @@ from ibgw_tui.core.errors import (
     NotPermitted,
 )
 from ibgw_tui.core.lifecycle import AT_BROKER, Actor, IllegalTransition, Signal, Status
-from ibgw_tui.core.orders import Approval, ApprovalStatus, Preview
+from ibgw_tui.core.orders import Approval, ApprovalStatus, ApprovedMarket, Preview
 from ibgw_tui.core.records import OrderRecord, SwitchState
 from ibgw_tui.core.rules import DeskRules
 from ibgw_tui.core.terms import KillSwitch
 from ibgw_tui.core.text import one_line
 from ibgw_tui.service.assessment import (
     CHECKLIST_KIND,
-    Facts,
-    assess,
-    managed,
+    case_of,
     read_checklist,
+    stored_facts,
 )
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.switch import close_switch
@@ -66,10 +66,11 @@ class Review:
         with self._store.write() as change:
             record = change.order(shown.order_ref)
             problem = self._not_what_was_shown(change, record, shown)
-            decision = None
+            case = decision = None
             if problem is None:
                 assert record.preview is not None
-                decision = self._assess(change, record.preview)
+                case = self._case(change, record.preview)
+                decision = case.decide()
             if decision is None or not decision.allowed:
                 # Committed, not raised from inside: a refused attempt belongs in the audit log too.
                 change.append_audit(
@@ -81,11 +82,15 @@ class Review:
                     | (
                         {"error": problem.message}
                         if problem
-                        else {"decision": decision.as_json() if decision else None}
+                        else {
+                            "decision": decision.as_json() if decision else None,
+                            "inputs": case.digest if case else None,
+                        }
                     ),
                 )
             else:
-                approval = self._grant(change, record, decision, shown, how)
+                assert case is not None
+                approval = self._grant(change, record, case, decision, shown, how)
         if problem is not None:
             raise problem
         assert decision is not None
@@ -125,22 +130,25 @@ class Review:
                 )
         return None
 
-    def _assess(self, change: Change, preview: Preview) -> Decision:
-        return assess(
+    def _case(self, change: Change, preview: Preview) -> Case:
+        return case_of(
             preview,
             rules=self._rules,
             now=change.now,
             known=change,
-            facts=Facts(
-                quote=self._store.quote(preview.contract.con_id),
-                managed_accounts=managed(self._store.account_facts(), self._rules.mode, change.now),
-            ),
+            facts=stored_facts(self._store, preview, self._rules, change.now),
             audit=self._health.facts(),
             checklist=read_checklist(self._store),
         )
 
     def _grant(
-        self, change: Change, record: OrderRecord, decision: Decision, shown: Shown, how: Mapping[str, str] | None
+        self,
+        change: Change,
+        record: OrderRecord,
+        case: Case,
+        decision: Decision,
+        shown: Shown,
+        how: Mapping[str, str] | None,
     ) -> Approval:
         preview = record.preview
         assert preview is not None
@@ -156,16 +164,21 @@ class Review:
             release_at=change.now + timedelta(seconds=self._rules.hold_back_seconds),
             expires_at=change.now + timedelta(seconds=self._rules.approval_ttl_seconds),
             switch_epoch=change.switch().epoch,
+            market=_market(case.limits.market),
         )
         change.insert_approval(record, approval)
-        change.record_decision(record, decision)
+        change.record_decision(record, "approve", case, decision)
         change.move(
             record,
             Signal.APPROVE,
             actor=Actor.OPERATOR,
             principal=self._rules.operator,
             detail=_attempt(shown, how)
-            | {"approval": approval.model_dump(mode="json"), "decision": decision.as_json()},
+            | {
+                "approval": approval.model_dump(mode="json"),
+                "decision": decision.as_json(),
+                "inputs": case.digest,
+            },
         )
         return approval
 
@@ -298,6 +311,15 @@ class Review:
 
 
 _PAST = {Signal.REJECT: "rejected", Signal.RECALL: "recalled"}
+
+
+def _market(market: Market | None) -> ApprovedMarket | None:
+    """What the operator had before the eyes: a later move against the order is measured from here."""
+    if market is None or market.as_of is None:
+        return None
+    sides = {"bid": market.bid, "ask": market.ask, "last": market.last}
+    prices = {name: side.amount for name, side in sides.items() if side and side.currency == market.currency}
+    return ApprovedMarket(currency=market.currency, as_of=market.as_of, **prices)
 
 
 def _attempt(shown: Shown, how: Mapping[str, str] | None) -> dict[str, object]:

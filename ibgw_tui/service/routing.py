@@ -27,6 +27,7 @@ from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Actor, Signal, Status
 from ibgw_tui.core.reconcile import compare
 from ibgw_tui.core.records import LeaseState, OrderRecord
 from ibgw_tui.core.rules import DeskRules
+from ibgw_tui.service.asking import Asking
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.hearing import hear
 from ibgw_tui.service.previewing import Previewer
@@ -83,10 +84,11 @@ class Router:
         self._clock = clock
         self._pid = pid
         self._principal = f"router-{pid}"
+        asking = Asking(broker, rules=rules, clock=clock)
         self._previewer = Previewer(
-            store, broker, rules=rules, health=health, make_id=make_id, principal=self._principal
+            store, broker, asking=asking, rules=rules, health=health, make_id=make_id, principal=self._principal
         )
-        self._submitter = Submitter(store, broker, rules=rules, health=health, principal=self._principal)
+        self._submitter = Submitter(store, broker, asking=asking, rules=rules, health=health, principal=self._principal)
         self._lease: LeaseState | None = None
         self._link: LinkReport | None = None
         self._bells = (asyncio.Event(), asyncio.Event())
@@ -281,6 +283,9 @@ class Router:
         await self._store.run(self._adopt, records, snapshot)
 
     def _adopt(self, store: OrderStore, records: list[OrderRecord], snapshot: BrokerSnapshot) -> None:
+        if snapshot.complete:
+            foreign = [report for report in snapshot.open_orders if not store.is_ours(report.order_ref)]
+            store.put_facts(foreign=foreign)
         outcome = compare(records, snapshot)
         for comparison in outcome.comparisons:
             self._doubt_unfinished(store, comparison.order_ref, comparison.doubtful and outcome.complete)

@@ -18,16 +18,18 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from ibgw_tui.core.broker import Broker
+from ibgw_tui.core.cases import Case
 from ibgw_tui.core.context import Market, OrderTerms
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.errors import GatewayError, NotConnected
 from ibgw_tui.core.lifecycle import Actor, Signal, Status
-from ibgw_tui.core.limits import notional_of, worst_case_price
 from ibgw_tui.core.orders import BrokerOrder, digest_of
+from ibgw_tui.core.prices import notional_of, worst_case_price
 from ibgw_tui.core.records import OrderRecord
 from ibgw_tui.core.rules import DeskRules
 from ibgw_tui.core.terms import KillSwitch, Money, amount, canonical
-from ibgw_tui.service.assessment import Facts, Submitting, assess, read_checklist
+from ibgw_tui.service.asking import Asking
+from ibgw_tui.service.assessment import Facts, Submitting, case_of, read_checklist
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.store import Change, OrderStore
 from ibgw_tui.store.thread import StoreThread
@@ -49,10 +51,18 @@ class Submitter:
     """Takes approved orders through the submit transaction and over the wire."""
 
     def __init__(
-        self, store: StoreThread, broker: Broker, *, rules: DeskRules, health: AuditHealth, principal: str
+        self,
+        store: StoreThread,
+        broker: Broker,
+        *,
+        asking: Asking,
+        rules: DeskRules,
+        health: AuditHealth,
+        principal: str,
     ) -> None:
         self._store = store
         self._broker = broker
+        self._asking = asking
         self._rules = rules
         self._health = health
         self._principal = principal
@@ -60,10 +70,7 @@ class Submitter:
     async def submit(self, record: OrderRecord, lease_token: int) -> None:
         """Send one approved order if every gate passes. Raises BrokerError before anything was spent."""
         assert record.preview is not None
-        facts = Facts(
-            quote=await self._broker.quote(record.preview.contract),
-            managed_accounts=await self._broker.managed_accounts(),
-        )
+        facts = await self._asking.facts(BrokerOrder.of(record.preview), submitting=True)
         admission = await self._store.run(self._admit, record.order_ref, facts, lease_token)
         if admission.order is None:
             return
@@ -101,7 +108,7 @@ class Submitter:
                 "submit", {"order_ref": order_ref, "approval": approval.approval_id, "preview": preview.digest}
             )
             claimed = change.claim_key(self._principal_of_keys, key, operation="submit", request_hash=request_hash)
-            decision = assess(
+            case = case_of(
                 preview,
                 rules=self._rules,
                 now=change.now,
@@ -112,9 +119,10 @@ class Submitter:
                 replaced_by=change.successor(order_ref),
                 submitting=Submitting(approval, key, claimed.is_new),
             )
-            change.record_decision(record, decision)
+            decision = case.decide()
+            change.record_decision(record, "submit", case, decision)
             if not decision.allowed:
-                self._refuse(change, record, decision, key)
+                self._refuse(change, record, case, decision, key)
                 return Admission(decision, None)
             change.spend_approval(approval.approval_id)
             change.insert_submission(
@@ -129,13 +137,18 @@ class Submitter:
                 Signal.SEND,
                 actor=Actor.ROUTER,
                 principal=self._principal,
-                detail={"approval_id": approval.approval_id, "idempotency_key": key, "decision": decision.as_json()},
+                detail={
+                    "approval_id": approval.approval_id,
+                    "idempotency_key": key,
+                    "decision": decision.as_json(),
+                    "inputs": case.digest,
+                },
             )
         return Admission(decision, BrokerOrder.of(preview))
 
     _principal_of_keys = "router"
 
-    def _refuse(self, change: Change, record: OrderRecord, decision: Decision, key: str) -> None:
+    def _refuse(self, change: Change, record: OrderRecord, case: Case, decision: Decision, key: str) -> None:
         change.release_key(self._principal_of_keys, key)
         # The operator asks again with one key; without this mark the router would ask by itself for ever.
         change.note(
@@ -146,7 +159,7 @@ class Submitter:
             actor=Actor.ROUTER,
             principal=self._principal,
             order_ref=record.order_ref,
-            body={"decision": decision.as_json()},
+            body={"decision": decision.as_json(), "inputs": case.digest},
         )
 
     def _notional(self, record: OrderRecord, facts: Facts, change: Change) -> Money:

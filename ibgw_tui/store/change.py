@@ -8,6 +8,8 @@ from datetime import datetime
 from typing import Any
 
 from ibgw_tui.core.broker import ExecutionReport
+from ibgw_tui.core.cases import Case
+from ibgw_tui.core.context import OwnOrder
 from ibgw_tui.core.decision import Decision, worst_status
 from ibgw_tui.core.errors import NotFound
 from ibgw_tui.core.lifecycle import OPEN, Actor, Signal, Status, advance
@@ -22,10 +24,10 @@ from ibgw_tui.core.records import (
     Tally,
 )
 from ibgw_tui.core.terms import KillSwitch, Money
-from ibgw_tui.store import approvals, fills, keys, lease
+from ibgw_tui.store import approvals, decisions, fills, keys, lease
 from ibgw_tui.store.audit_log import AuditLog
 from ibgw_tui.store.connection import Connection
-from ibgw_tui.store.counting import count_exposure, count_tally
+from ibgw_tui.store.counting import count_exposure, count_tally, is_known, list_recent, list_working
 from ibgw_tui.store.rows import RECORD_SQL, intent_columns, to_micro, to_record, to_us
 from ibgw_tui.store.switch_row import read_switch, write_switch
 
@@ -87,8 +89,17 @@ class Change:
     def tally(self, account: str, *, window_start: datetime, session_start: datetime) -> Tally:
         return count_tally(self._connection, account, window_start, session_start)
 
-    def exposure(self, account: str, con_id: int) -> Exposure:
-        return count_exposure(self._connection, account, con_id)
+    def exposure(self, account: str, con_id: int, *, besides: str = "") -> Exposure:
+        return count_exposure(self._connection, account, con_id, besides)
+
+    def own_orders(self, account: str, con_id: int, *, now: datetime, since: datetime, besides: str) -> list[OwnOrder]:
+        return list_recent(self._connection, account, con_id, now, since, besides)
+
+    def own_working(self, con_id: int, *, now: datetime, besides: str) -> list[OwnOrder]:
+        return list_working(self._connection, con_id, now, besides)
+
+    def is_ours(self, order_ref: str) -> bool:
+        return is_known(self._connection, order_ref)
 
     # ---- audit
 
@@ -168,7 +179,7 @@ class Change:
         )
         return self.order(record.order_ref)
 
-    def record_preview(self, record: OrderRecord, preview: Preview, decision: Decision) -> None:
+    def record_preview(self, record: OrderRecord, preview: Preview, case: Case, decision: Decision) -> None:
         self._connection.execute(
             "INSERT INTO previews (order_seq, preview_id, digest, body, decision) VALUES (?, ?, ?, ?, ?)",
             (record.seq, preview.preview_id, preview.digest, preview.model_dump_json(), _dump(decision.as_json())),
@@ -181,17 +192,19 @@ class Change:
                 to_micro(notional.amount) if notional else None, to_us(preview.expires_at), record.seq,
             ),
         )  # fmt: skip
-        self._note_decision(record, decision)
+        self._note_decision(record, "preview", case, decision)
 
-    def record_decision(self, record: OrderRecord, decision: Decision) -> None:
+    def record_decision(self, record: OrderRecord, step: str, case: Case, decision: Decision) -> None:
+        """`step` is 'approve' or 'submit'."""
         self._connection.execute_one(
             "UPDATE previews SET decision = ? WHERE order_seq = ?",
             (_dump(decision.as_json()), record.seq),
             f"order {record.order_ref} has no preview to decide on",
         )
-        self._note_decision(record, decision)
+        self._note_decision(record, step, case, decision)
 
-    def _note_decision(self, record: OrderRecord, decision: Decision) -> None:
+    def _note_decision(self, record: OrderRecord, step: str, case: Case, decision: Decision) -> None:
+        decisions.insert(self._connection, record.seq, self.now, step, case, decision)
         self._connection.execute(
             "UPDATE orders SET worst = ?, refusal_code = ? WHERE seq = ?",
             (worst_status(decision.findings).value, decision.refusal_code, record.seq),

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from decimal import Decimal
+from typing import Any
 
+from ibgw_tui.core.context import OwnOrder
 from ibgw_tui.core.lifecycle import AT_BROKER, Status
+from ibgw_tui.core.orders import OrderIntent
 from ibgw_tui.core.records import Exposure, Tally
+from ibgw_tui.core.terms import EXACT, Side
 from ibgw_tui.store.connection import Connection
 from ibgw_tui.store.rows import from_micro, to_us
 
@@ -31,14 +36,68 @@ def count_tally(connection: Connection, account: str, window_start: datetime, se
     )
 
 
-def count_exposure(connection: Connection, account: str, con_id: int) -> Exposure:
-    """Remaining quantity of what the broker has or may have; buys and sells apart."""
-    names = sorted(status.value for status in AT_BROKER)
-    rows = connection.rows(
-        f"SELECT side, quantity, filled FROM orders WHERE account = ? AND con_id = ? AND status IN ({', '.join('?' * len(names))})",
-        [account, con_id, *names],
+_STAGE = {Status.SENDING: "reserved", Status.IN_DOUBT: "in_doubt"}
+
+
+def count_exposure(connection: Connection, account: str, con_id: int, besides: str = "") -> Exposure:
+    """Remaining quantity of what the broker has or may have; buys and sells apart, `besides` left out."""
+    open_by = dict.fromkeys(
+        (f"{stage}_{side}s" for stage in ("working", "reserved", "in_doubt") for side in ("buy", "sell")), Decimal(0)
     )
-    open_by_side = {"buy": Decimal(0), "sell": Decimal(0)}
-    for side, quantity, filled in rows:
-        open_by_side[side] += max(Decimal(0), Decimal(quantity) - Decimal(filled))
-    return Exposure(open_buys=open_by_side["buy"], open_sells=open_by_side["sell"])
+    sql = f"SELECT side, quantity, filled, status FROM orders WHERE account = ? AND con_id = ? AND {_SENT} AND order_ref <> ?"
+    for side, quantity, filled, status in connection.rows(sql, (account, con_id, besides)):
+        name = f"{_STAGE.get(Status(status), 'working')}_{side}s"
+        open_by[name] = EXACT.add(open_by[name], max(Decimal(0), Decimal(quantity) - Decimal(filled)))
+    return Exposure(**open_by)
+
+
+_OWN = "SELECT account, con_id, side, quantity, filled, staged_us, order_ref, intent FROM orders"
+
+
+def list_recent(
+    connection: Connection, account: str, con_id: int, now: datetime, since: datetime, besides: str
+) -> list[OwnOrder]:
+    """Orders of one account and contract that were staged since then and still mean something."""
+    sql = f"{_OWN} WHERE account = ? AND con_id = ? AND staged_us >= ? AND order_ref <> ? AND {_MEANT}"
+    rows = connection.rows(sql, (account, con_id, to_us(since), besides))
+    return [_own_order(row, now, Decimal(row[3])) for row in rows]
+
+
+def list_working(connection: Connection, con_id: int, now: datetime, besides: str) -> list[OwnOrder]:
+    """What the broker has or may have of a contract, in every account, with what remains of it."""
+    rows = connection.rows(f"{_OWN} WHERE {_SENT} AND con_id = ? AND order_ref <> ?", (con_id, besides))
+    return [
+        _own_order(row, now, Decimal(row[3]) - Decimal(row[4])) for row in rows if Decimal(row[3]) > Decimal(row[4])
+    ]
+
+
+def is_known(connection: Connection, order_ref: str) -> bool:
+    return connection.row("SELECT 1 FROM orders WHERE order_ref = ?", (order_ref,)) is not None
+
+
+def _own_order(row: tuple[Any, ...], now: datetime, quantity: Decimal) -> OwnOrder:
+    account, con_id, side, _, _, staged_us, order_ref, body = row
+    intent = OrderIntent.model_validate_json(body)
+    return OwnOrder(
+        account=account,
+        con_id=con_id,
+        side=Side(side),
+        quantity=quantity,
+        order_type=intent.order_type,
+        limit_price=intent.limit_price,
+        stop_price=intent.stop_price,
+        trailing_amount=intent.trailing_amount,
+        trailing_percent=intent.trailing_percent,
+        limit_offset=intent.limit_offset,
+        age_seconds=max(Decimal(0), Decimal(to_us(now) - staged_us) / 1_000_000),
+        order_ref=order_ref,
+    )
+
+
+def _one_of(statuses: Iterable[Status]) -> str:
+    """As text, not as parameters: only so does SQLite see that a partial index covers it."""
+    return "status IN (" + ", ".join(f"'{status.value}'" for status in sorted(statuses)) + ")"
+
+
+_SENT = _one_of(AT_BROKER)
+_MEANT = _one_of({Status.PENDING, Status.APPROVED, Status.FILLED} | AT_BROKER)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 
-from ibgw_tui.core.broker import AccountFacts, Position, Quote
+from pydantic import TypeAdapter
+
+from ibgw_tui.core.broker import AccountFacts, OrderReport, Position, Quote
 from ibgw_tui.core.terms import iso
 from ibgw_tui.store.connection import Connection
 from ibgw_tui.store.failures import undamaged
@@ -22,6 +24,8 @@ def put(
     positions: Sequence[Position] | None,
     accounts: Sequence[AccountFacts],
     link: tuple[str, str, datetime] | None,
+    fx: Mapping[str, Quote],
+    foreign: Sequence[OrderReport] | None,
 ) -> None:
     for quote in quotes:
         connection.execute(_PUT, ("quote", str(quote.con_id), quote.model_dump_json()))
@@ -31,6 +35,11 @@ def put(
             connection.execute(_PUT, ("position", f"{held.account}/{held.con_id}", held.model_dump_json()))
     for account in accounts:
         connection.execute(_PUT, ("account", account.account, account.model_dump_json()))
+    for pair, rate in fx.items():
+        connection.execute(_PUT, ("fx", pair, rate.model_dump_json()))
+    if foreign is not None:
+        reports = json.dumps([report.model_dump(mode="json") for report in foreign])
+        connection.execute(_PUT, ("foreign", "all", reports))
     if link is not None:
         connection.execute(_PUT, ("link", "router", json.dumps([link[0], link[1], iso(link[2])])))
 
@@ -61,3 +70,22 @@ def link(connection: Connection) -> tuple[str, str, datetime] | None:
     with undamaged("the state of the link"):
         state, text, at = json.loads(row[0])
         return state, text, datetime.fromisoformat(at)
+
+
+def fx_quotes(connection: Connection) -> dict[str, Quote]:
+    """By pair, such as EUR.USD."""
+    rows = connection.rows("SELECT name, body FROM facts WHERE kind = 'fx' ORDER BY name")
+    with undamaged("an FX quote"):
+        return {name: Quote.model_validate_json(body) for name, body in rows}
+
+
+def foreign_orders(connection: Connection) -> list[OrderReport] | None:
+    """Open orders at the broker that are not ours, as of the newest complete comparison; None before the first."""
+    row = connection.row("SELECT body FROM facts WHERE kind = 'foreign' AND name = 'all'")
+    if row is None:
+        return None
+    with undamaged("the broker's foreign orders"):
+        return _REPORTS.validate_json(row[0])
+
+
+_REPORTS: TypeAdapter[list[OrderReport]] = TypeAdapter(list[OrderReport])

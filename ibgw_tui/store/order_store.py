@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from ibgw_tui.core.audit import ChainVerdict
-from ibgw_tui.core.broker import AccountFacts, Position, Quote
+from ibgw_tui.core.broker import AccountFacts, OrderReport, Position, Quote
+from ibgw_tui.core.context import OwnOrder
 from ibgw_tui.core.errors import InvalidRequest, NotFound
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Status
 from ibgw_tui.core.orders import Contract, Preview
@@ -21,15 +22,16 @@ from ibgw_tui.core.records import (
     LeaseState,
     OrderLine,
     OrderRecord,
+    RecordedDecision,
     SwitchState,
     Tally,
 )
 from ibgw_tui.core.text import one_line
-from ibgw_tui.store import facts, fills
+from ibgw_tui.store import decisions, facts, fills
 from ibgw_tui.store.audit_log import AuditLog
 from ibgw_tui.store.change import Change
 from ibgw_tui.store.connection import Connection
-from ibgw_tui.store.counting import count_exposure, count_tally
+from ibgw_tui.store.counting import count_exposure, count_tally, is_known, list_recent, list_working
 from ibgw_tui.store.doorbell import Doorbell, Listener, bell_folder
 from ibgw_tui.store.lease import require_lease, to_lease
 from ibgw_tui.store.rows import LINE_SQL, RECORD_SQL, from_us, to_line, to_record, to_us
@@ -179,6 +181,15 @@ class OrderStore:
         """Fills that count, oldest first: exec_id, quantity, price (Decimal), at, commission."""
         return fills.of_order(self._connection, order_ref)
 
+    def decisions(
+        self, *, since: datetime | None = None, until: datetime | None = None, order_ref: str | None = None
+    ) -> Iterator[RecordedDecision]:
+        """Decisions that were acted on, with their inputs, oldest first."""
+        return decisions.walk(self._connection, since=since, until=until, order_ref=order_ref)
+
+    def count_decisions(self, *, since: datetime | None = None) -> int:
+        return decisions.count(self._connection, since=since)
+
     # ---- counters, switch, lease
 
     def switch(self) -> SwitchState:
@@ -188,8 +199,17 @@ class OrderStore:
     def tally(self, account: str, *, window_start: datetime, session_start: datetime) -> Tally:
         return count_tally(self._connection, account, window_start, session_start)
 
-    def exposure(self, account: str, con_id: int) -> Exposure:
-        return count_exposure(self._connection, account, con_id)
+    def exposure(self, account: str, con_id: int, *, besides: str = "") -> Exposure:
+        return count_exposure(self._connection, account, con_id, besides)
+
+    def own_orders(self, account: str, con_id: int, *, now: datetime, since: datetime, besides: str) -> list[OwnOrder]:
+        return list_recent(self._connection, account, con_id, now, since, besides)
+
+    def own_working(self, con_id: int, *, now: datetime, besides: str) -> list[OwnOrder]:
+        return list_working(self._connection, con_id, now, besides)
+
+    def is_ours(self, order_ref: str) -> bool:
+        return is_known(self._connection, order_ref)
 
     def lease(self) -> LeaseState | None:
         row = self._connection.row("SELECT holder, pid, token, heartbeat_us FROM lease WHERE id = 1 AND holder <> ''")
@@ -234,12 +254,21 @@ class OrderStore:
         positions: Sequence[Position] | None = None,
         accounts: Sequence[AccountFacts] = (),
         link: tuple[str, str, datetime] | None = None,
+        fx: Mapping[str, Quote] | None = None,
+        foreign: Sequence[OrderReport] | None = None,
     ) -> None:
+        """`fx` by pair, such as EUR.USD; `foreign` are open orders at the broker that are not ours."""
         with self._connection.transaction():
-            facts.put(self._connection, quotes, positions, accounts, link)
+            facts.put(self._connection, quotes, positions, accounts, link, fx or {}, foreign)
 
     def quote(self, con_id: int) -> Quote | None:
         return facts.quote(self._connection, con_id)
+
+    def fx_quotes(self) -> dict[str, Quote]:
+        return facts.fx_quotes(self._connection)
+
+    def foreign_orders(self) -> list[OrderReport] | None:
+        return facts.foreign_orders(self._connection)
 
     def positions(self, account: str | None = None) -> list[Position]:
         return facts.positions(self._connection, account)

@@ -208,8 +208,26 @@ SECOND: tuple[str, ...] = (
     ),
 )
 
+THIRD: tuple[str, ...] = (
+    """CREATE TABLE decisions (
+        seq INTEGER PRIMARY KEY,
+        order_seq INTEGER NOT NULL REFERENCES orders (seq),
+        made_us INTEGER NOT NULL,
+        step TEXT NOT NULL CHECK (step IN ('preview', 'approve', 'submit')),
+        inputs TEXT NOT NULL,
+        outcome TEXT NOT NULL
+    ) STRICT""",
+    "CREATE INDEX decisions_of_order ON decisions (order_seq, seq)",
+    "CREATE INDEX decisions_made ON decisions (made_us)",
+    _refuse("decisions_no_delete", "DELETE ON decisions", "decisions are kept for good"),
+    _refuse("decisions_no_update", "UPDATE ON decisions", "decisions are kept for good"),
+    # The look for duplicates must not grow with the file.
+    "CREATE INDEX orders_of_contract ON orders (account, con_id, staged_us)",
+)
+
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("first tables", FIRST),
     ("facts in any order, and guards", SECOND),
+    ("decisions with their inputs", THIRD),
 )
 """(name, statements) of each step; the file's user_version counts the steps taken."""

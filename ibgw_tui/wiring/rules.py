@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from datetime import time
+from datetime import UTC, datetime, time
 
 from ibgw_tui.config import Config
 from ibgw_tui.core.rules import DeskRules, LiveRules
 from ibgw_tui.core.terms import Mode
 
 
-def desk_rules(config: Config, *, enable_live: bool = False) -> DeskRules:
+def desk_rules(config: Config, *, enable_live: bool = False, read_at: datetime | None = None) -> DeskRules:
     """What the configuration allows. Live orders also need `enable_live`: this start of the program asked for them."""
     desk, live = config.desk, config.live
     mode = Mode(config.broker.mode)
@@ -36,4 +36,5 @@ def desk_rules(config: Config, *, enable_live: bool = False) -> DeskRules:
         max_pending_per_agent=desk.max_pending_per_agent,
         session_zone=desk.time_zone,
         session_roll=time.fromisoformat(desk.session_roll),
+        read_at=read_at or datetime.now(UTC),
     )

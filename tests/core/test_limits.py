@@ -9,10 +9,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ibgw_tui.core.checks import LIMITS, check_limits
 from ibgw_tui.core.context import Counters, LimitContext, OrderTerms, Price
 from ibgw_tui.core.decision import Finding
-from ibgw_tui.core.limits import LIMITS, check_limits, notional_of, reference_price, worst_case_price
 from ibgw_tui.core.policy import FrequencyLimit, LimitPolicy, SessionLimit
+from ibgw_tui.core.prices import notional_of, reference_price, worst_case_price
 from ibgw_tui.core.terms import AssetClass, CheckStatus, Money, OrderType, QuoteStatus, Side
 from tests.makers import a_market, a_policy, counters, limit_context, terms, usd
 

@@ -31,6 +31,7 @@ from ibgw_tui.core.orders import BrokerOrder, Contract, OrderIntent
 from ibgw_tui.core.records import OrderRecord
 from ibgw_tui.core.rules import DeskRules, LiveRules
 from ibgw_tui.core.terms import KillSwitch, Mode, QuoteStatus
+from ibgw_tui.service.asking import Asking
 from ibgw_tui.service.desk_views import Views
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.previewing import Previewer
@@ -137,11 +138,12 @@ class BenchDesk:
                 self.lease_token = lease.token
 
         await self.thread.run(build)
+        asking = Asking(self.broker, rules=self.rules, clock=self.clock)
         self.previewer = Previewer(
-            self.thread, self.broker, rules=self.rules, health=self.health, make_id=self.make_id, principal="router-test"
+            self.thread, self.broker, asking=asking, rules=self.rules, health=self.health, make_id=self.make_id, principal="router-test"
         )  # fmt: skip
         self.submitter = Submitter(
-            self.thread, self.broker, rules=self.rules, health=self.health, principal="router-test"
+            self.thread, self.broker, asking=asking, rules=self.rules, health=self.health, principal="router-test"
         )
 
     async def do(self, act: Callable[[], T]) -> T:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import apsw
 
-from ibgw_tui.core.gates import evaluate
+from ibgw_tui.core.cases import Case
 from ibgw_tui.core.lifecycle import Actor, Signal
 from ibgw_tui.core.orders import Estimate, Preview
 from ibgw_tui.core.records import OrderRecord
@@ -58,9 +58,9 @@ def preview_of(record: OrderRecord) -> Preview:
 
 def pending(store: OrderStore, ref: str = "o-aaaa1", **changes: object) -> OrderRecord:
     record = stage(store, ref, **changes)
-    decision = evaluate(terms(), a_policy(), limit_context(), gate_context())
+    case = Case(ref, terms(), a_policy(), limit_context(), gate_context())
     with store.write() as change:
-        change.record_preview(record, preview_of(record), decision)
+        change.record_preview(record, preview_of(record), case, case.decide())
         return change.move(change.order(ref), Signal.PREVIEWED, actor=Actor.ROUTER, principal="router")
 
 

@@ -16,14 +16,14 @@ from hashlib import sha256
 from typing import Any
 
 from ibgw_tui.core.broker import Position, Quote
-from ibgw_tui.core.context import Market, Operation, OrderTerms, PreviewFacts
+from ibgw_tui.core.context import Market, Operation, OrderTerms, PreviewFacts, SessionFacts
 from ibgw_tui.core.decision import Decision, worst_status
 from ibgw_tui.core.errors import Conflict, GatewayError, InvalidRequest, NotFound, NotPermitted
 from ibgw_tui.core.gates import evaluate
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Status
-from ibgw_tui.core.limits import notional_of, worst_case_price
 from ibgw_tui.core.orders import Approval, ApprovalStatus, Contract, Estimate, Preview, order_sentence
 from ibgw_tui.core.policy import FrequencyLimit, LimitPolicy, SessionLimit
+from ibgw_tui.core.prices import notional_of, worst_case_price
 from ibgw_tui.core.records import AuditEntry, LeaseState, OrderRecord, SwitchState
 from ibgw_tui.core.terms import AssetClass, CheckStatus, KillSwitch, Mode, Money, QuoteStatus, Scope
 from ibgw_tui.service.views import DeskState, ExecutionRow, LimitBar, OrderRow, Shown, Ticket
@@ -320,7 +320,7 @@ class FakeDesk:
             limit_context(now=self.clock(), market=self._market(preview.contract), counters=counters(2, 5, "3120.50")),
             gate_context(
                 now=self.clock(), operation=Operation.REVIEW, mode=self.mode, allowed_accounts=(self.account,),
-                managed_accounts=(self.account,), risk_policy_id="demo", switch=self.switch,
+                session=SessionFacts((self.account,), self.mode, self.clock()), risk_policy_id="demo", switch=self.switch,
                 scopes=frozenset({(Scope.LIVE_SUBMIT if live else Scope.PAPER_SUBMIT).value}), approval=None,
                 preview=PreviewFacts(preview.preview_id, preview.digest, self.policy.digest, preview.expires_at),
                 policy_digest=self.policy.digest, idempotency_key=None,

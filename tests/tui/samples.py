@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from ibgw_tui.core.broker import Position
-from ibgw_tui.core.context import Operation, OrderTerms, PreviewFacts
+from ibgw_tui.core.context import Operation, OrderTerms, PreviewFacts, SessionFacts
 from ibgw_tui.core.gates import evaluate
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.orders import Estimate, Preview, order_sentence
@@ -62,7 +62,7 @@ def a_ticket(
             operation=Operation.REVIEW,
             mode=mode,
             allowed_accounts=(account,),
-            managed_accounts=(account,),
+            session=SessionFacts((account,), mode, makers.NOON),
             scopes=frozenset({"orders:live:submit", "orders:paper:submit"}),
             preview=PreviewFacts(preview.preview_id, preview.digest, rules.digest, preview.expires_at),
             approval=None,
@@ -121,6 +121,6 @@ def a_market_order(**intent: Any) -> Ticket:
 def warned(ticket: Ticket, check: str, message: str) -> Ticket:
     """The ticket with one limit to mind."""
     limits = tuple(
-        replace(f, status=CheckStatus.WARN, message=message) if f.check == check else f for f in ticket.limits
+        f._replace(status=CheckStatus.WARN, message=message) if f.check == check else f for f in ticket.limits
     )
     return replace(ticket, limits=limits)

@@ -435,14 +435,14 @@ CHANGES: list[tuple[Callable[[Ticket], Ticket], str]] = [
     (lambda t: replace(t, shown=replace(t.shown, policy_digest="x")) if t.shown else t, "the limit policy changed"),
     (lambda t: samples.warned(t, "quote_age", "it is old"), "limit quote age changed PASS -> WARN: it is old"),
     (
-        lambda t: replace(t, limits=tuple(replace(f, limit="2000") if f.check == "max_notional" else f for f in t.limits)),
+        lambda t: replace(t, limits=tuple(f._replace(limit="2000") if f.check == "max_notional" else f for f in t.limits)),
         "limit max notional changed 1000 -> 2000 USD",
     ),
     (
         lambda t: replace(
             t,
             gates=tuple(
-                replace(f, status=CheckStatus.UNKNOWN, message="nobody knows") if f.check == "account_allowed" else f
+                f._replace(status=CheckStatus.UNKNOWN, message="nobody knows") if f.check == "account_allowed" else f
                 for f in t.gates
             ),
         ),

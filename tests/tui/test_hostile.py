@@ -48,8 +48,8 @@ def spoilt(text: str) -> FakeDesk:
             "source": text,
         }
         decision = desk._decide(record)
-        gates = tuple(replace(gate, check=text or gate.check, **finding_changes) for gate in decision.gates)
-        limits = tuple(replace(limit, **finding_changes) for limit in decision.limits)
+        gates = tuple(gate._replace(check=text or gate.check, **finding_changes) for gate in decision.gates)
+        limits = tuple(limit._replace(**finding_changes) for limit in decision.limits)
         assert record.preview is not None
         intent = record.intent.model_copy(update={"rationale": text, "symbol": text, "expiry": text})
         contract = record.preview.contract.model_copy(

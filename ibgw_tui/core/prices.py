@@ -1,0 +1,109 @@
+"""Prices and amounts that checks are made at: one formula each, exact, total.
+
+None means that an input is missing; whoever armed the check then refuses.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+
+from ibgw_tui.core.context import LimitContext, Market, OrderTerms, Price
+from ibgw_tui.core.policy import LimitPolicy
+from ibgw_tui.core.terms import EXACT, AssetClass, OrderType, QuoteStatus, Side
+
+_TEN_THOUSAND = Decimal(10_000)
+
+
+def number(value: Decimal) -> str:
+    """A number as findings show it: grouped by nothing, no exponent, no trailing zeros."""
+    text = format(value, "f")
+    return text.rstrip("0").rstrip(".") if "." in text else text
+
+
+def reference_price(market: Market) -> Price | None:
+    """Mid of bid and ask when both are there in the snapshot's currency, else last, else none."""
+    bid, ask, last = market.bid, market.ask, market.last
+    if bid is not None and ask is not None and bid.currency == ask.currency == market.currency:
+        return Price(EXACT.divide(EXACT.add(bid.amount, ask.amount), Decimal(2)), market.currency)
+    return last
+
+
+def worst_case_price(order: OrderTerms, policy: LimitPolicy, market: Market | None) -> Price | None:
+    """The price an order is measured at. Formula: risk, F1.
+
+    With a limit price, that. Without one, the worst the market could give: max(ask, trigger) for a
+    buy, max(bid, trigger) for a sell, plus the policy's haircut. None when an input is missing, which
+    includes the limit price of a limit order.
+    """
+    if order.limit_price is not None:
+        return Price(order.limit_price, order.currency)
+    if order.order_type in _LIMITED or market is None or market.status is QuoteStatus.UNAVAILABLE:
+        return None
+    touch = market.ask if order.side is Side.BUY else market.bid
+    if touch is None or touch.currency != order.currency or not _may_be_priced(order, touch.amount):
+        return None
+    base = touch.amount
+    if order.order_type is not OrderType.MARKET:
+        trigger = trigger_of(order, touch.amount)
+        if trigger is None:
+            return None
+        base = max(base, trigger)
+    haircut = EXACT.divide(Decimal(policy.market_order_haircut_bps), _TEN_THOUSAND)
+    # Away from zero, so that a haircut never makes an order at a negative price look cheaper.
+    worst = EXACT.add(base, EXACT.multiply(abs(base), haircut))
+    if order.order_type is OrderType.TRAILING_STOP_LIMIT and order.limit_offset is not None and order.side is Side.BUY:
+        worst = max(worst, EXACT.add(base, abs(order.limit_offset)))
+    return Price(worst, order.currency)
+
+
+_LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
+
+
+def _may_be_priced(order: OrderTerms, price: Decimal) -> bool:
+    """Only a future may trade at or below zero; anything else at such a price has no price."""
+    return price > 0 or order.asset_class is AssetClass.FUTURE
+
+
+def trigger_of(order: OrderTerms, touch: Decimal) -> Decimal | None:
+    """Where a stop or a trailing order fires first; None when that is not known.
+
+    A trailing order without an initial stop starts its trail at the touch.
+    """
+    if order.stop_price is not None:
+        return order.stop_price
+    trail = trail_of(order, touch)
+    if trail is None:
+        return None
+    return EXACT.add(touch, trail) if order.side is Side.BUY else EXACT.subtract(touch, trail)
+
+
+def trail_of(order: OrderTerms, touch: Decimal) -> Decimal | None:
+    """The distance of a trailing order's trigger, in price; None when it trails by nothing known."""
+    if order.trailing_amount is not None:
+        return order.trailing_amount
+    if order.trailing_percent is not None:
+        return EXACT.divide(EXACT.multiply(abs(touch), order.trailing_percent), Decimal(100))
+    return None
+
+
+def notional_of(order: OrderTerms, price: Price) -> Decimal:
+    """Quantity x multiplier x price, in the price's currency; never negative."""
+    return abs(EXACT.multiply(EXACT.multiply(order.quantity, order.multiplier), price.amount))
+
+
+def converted(value: Decimal, currency: str, target: str, policy: LimitPolicy, context: LimitContext) -> Decimal | None:
+    """An amount in another currency; None when no FX rate of the policy's age is at hand."""
+    if currency == target:
+        return value
+    if policy.max_fx_age_seconds is None:
+        return None
+    for rate in context.fx:
+        if rate.age_seconds is None or not 0 <= rate.age_seconds <= policy.max_fx_age_seconds:
+            continue
+        if rate.rate is None or rate.rate <= 0:
+            continue
+        if (rate.base, rate.quote) == (currency, target):
+            return EXACT.multiply(value, rate.rate)
+        if (rate.base, rate.quote) == (target, currency):
+            return EXACT.divide(value, rate.rate)
+    return None
