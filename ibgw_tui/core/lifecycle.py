@@ -123,6 +123,7 @@ TRANSITIONS: Mapping[Status, Mapping[Signal, Status]] = MappingProxyType(
         },
         Status.STALE: {
             Signal.REFRESH: Status.PENDING,
+            Signal.REFUSE: Status.REFUSED,
             Signal.REJECT: Status.REJECTED,
             Signal.WITHDRAW: Status.WITHDRAWN,
             Signal.REVISE: Status.SUPERSEDED,

@@ -26,6 +26,9 @@ from ibgw_tui.store.thread import StoreThread
 _MICRO = Decimal("0.000001")
 
 
+_WANTED = frozenset({Status.STAGED, Status.STALE})
+
+
 class Previewer:
     """Turns staged orders into previews, or refuses them with all findings."""
 
@@ -67,7 +70,7 @@ class Previewer:
     def _refuse(self, store: OrderStore, order_ref: str, error: InvalidRequest, lease_token: int) -> None:
         with store.write(lease_token=lease_token) as change:
             record = change.order(order_ref)
-            if record.status is Status.STAGED:
+            if record.status in _WANTED:
                 change.move(
                     record,
                     Signal.REFUSE,
@@ -89,8 +92,9 @@ class Previewer:
         audit = self._health.facts()
         with store.write(lease_token=lease_token) as change:
             record = change.order(order_ref)
-            if record.status is not Status.STAGED:
+            if record.status not in _WANTED:
                 return  # withdrawn or replaced while the broker was asked
+            again = record.preview
             preview = Preview(
                 preview_id=self._make_id(),
                 order_ref=order_ref,
@@ -103,7 +107,10 @@ class Previewer:
                 policy_id=self._rules.risk_policy_id or "",
                 policy_digest=self._rules.policy_digest,
                 created_at=change.now,
-                expires_at=change.now + timedelta(seconds=self._rules.preview_ttl_seconds),
+                # A second look gives no second life.
+                expires_at=again.expires_at
+                if again
+                else change.now + timedelta(seconds=self._rules.preview_ttl_seconds),
             )
             case = case_of(
                 preview,
@@ -119,7 +126,7 @@ class Previewer:
             refused = refuses_for_good(decision)
             change.move(
                 change.order(order_ref),
-                Signal.REFUSE if refused else Signal.PREVIEWED,
+                Signal.REFUSE if refused else Signal.REFRESH if again else Signal.PREVIEWED,
                 actor=Actor.ROUTER,
                 principal=self._principal,
                 reason_code=decision.refusal_code if refused else None,
@@ -157,3 +164,23 @@ class Previewer:
             excess_liquidity_after=excess_liquidity_after(what_if) if what_if else None,
             warning=one_line(what_if.warning, 400) if what_if else "",
         )
+
+
+def outdate(store: OrderStore, policy_digest: str, principal: str, lease_token: int) -> None:
+    """What was previewed or approved under another policy is neither: it is previewed anew under this one."""
+    for found in store.orders(statuses=[Status.PENDING, Status.APPROVED], limit=10_000):
+        if found.preview is None or found.preview.policy_digest == policy_digest:
+            continue
+        with store.write(lease_token=lease_token) as change:
+            record = change.order(found.order_ref)
+            if record.status not in (Status.PENDING, Status.APPROVED):
+                continue
+            change.revoke_approval(record)
+            change.move(
+                record,
+                Signal.GO_STALE,
+                actor=Actor.ROUTER,
+                principal=principal,
+                reason_code="POLICY_CHANGED",
+                reason="the limit policy changed; it is previewed again under the new one",
+            )

@@ -30,7 +30,7 @@ from ibgw_tui.core.rules import DeskRules
 from ibgw_tui.service.asking import Asking
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.hearing import hear
-from ibgw_tui.service.previewing import Previewer
+from ibgw_tui.service.previewing import Previewer, outdate
 from ibgw_tui.service.submitting import Submitter
 from ibgw_tui.store import OrderStore
 from ibgw_tui.store.thread import StoreThread
@@ -130,6 +130,7 @@ class Router:
                 group.create_task(self._beating())
                 await self._broker.connect()
                 group.create_task(self._hearing())
+                await self._store.run(outdate, self._rules.policy_digest, self._principal, self._token)
                 await self._reconcile(await self._store.run(_at_broker))
                 group.create_task(self._looping(self._bells[0], self._desk))
                 group.create_task(self._looping(self._bells[1], self._cancels))
@@ -238,7 +239,7 @@ class Router:
         lapsed = store.lapsed(now, staged_before=now - timedelta(seconds=self._rules.preview_ttl_seconds))
         approved = store.orders(statuses=[Status.APPROVED], limit=1000)
         due = [record for record in approved if record.order_ref not in lapsed and _is_due(record, now)]
-        staged = store.orders(statuses=[Status.STAGED], limit=20)
+        staged = store.orders(statuses=[Status.STAGED, Status.STALE], limit=20)
         return Work([record for record in staged if record.order_ref not in lapsed], due, lapsed)
 
     def _expire(self, store: OrderStore, order_ref: str) -> None:

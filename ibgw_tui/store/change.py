@@ -180,6 +180,7 @@ class Change:
         return self.order(record.order_ref)
 
     def record_preview(self, record: OrderRecord, preview: Preview, case: Case, decision: Decision) -> None:
+        """The newest preview of an order is the one in force."""
         self._connection.execute(
             "INSERT INTO previews (order_seq, preview_id, digest, body, decision) VALUES (?, ?, ?, ?, ?)",
             (record.seq, preview.preview_id, preview.digest, preview.model_dump_json(), _dump(decision.as_json())),
@@ -197,7 +198,7 @@ class Change:
     def record_decision(self, record: OrderRecord, step: str, case: Case, decision: Decision) -> None:
         """`step` is 'approve' or 'submit'."""
         self._connection.execute_one(
-            "UPDATE previews SET decision = ? WHERE order_seq = ?",
+            "UPDATE previews SET decision = ? WHERE seq = (SELECT max(seq) FROM previews WHERE order_seq = ?)",
             (_dump(decision.as_json()), record.seq),
             f"order {record.order_ref} has no preview to decide on",
         )

@@ -59,7 +59,7 @@ RECORD_SQL = """
            o.perm_id, o.reason_code, o.reason, o.cancel_asked_by, o.cancel_sent_us,
            o.account, o.symbol, o.side, o.order_type, o.quantity, o.limit_price, o.stop_price
     FROM orders o
-    LEFT JOIN previews p ON p.order_seq = o.seq
+    LEFT JOIN previews p ON p.seq = (SELECT max(seq) FROM previews WHERE order_seq = o.seq)
     LEFT JOIN approvals a ON a.seq = (SELECT max(seq) FROM approvals WHERE order_seq = o.seq)
 """
 

@@ -221,6 +221,25 @@ THIRD: tuple[str, ...] = (
     "CREATE INDEX decisions_made ON decisions (made_us)",
     _refuse("decisions_no_delete", "DELETE ON decisions", "decisions are kept for good"),
     _refuse("decisions_no_update", "UPDATE ON decisions", "decisions are kept for good"),
+    # An order that went stale is previewed again: the newest preview is the one in force, the former ones are kept.
+    """CREATE TABLE previews_of_orders (
+        seq INTEGER PRIMARY KEY,
+        order_seq INTEGER NOT NULL REFERENCES orders (seq),
+        preview_id TEXT NOT NULL UNIQUE,
+        digest TEXT NOT NULL,
+        body TEXT NOT NULL,
+        decision TEXT NOT NULL
+    ) STRICT""",
+    "INSERT INTO previews_of_orders SELECT order_seq, order_seq, preview_id, digest, body, decision FROM previews",
+    "DROP TABLE previews",
+    "ALTER TABLE previews_of_orders RENAME TO previews",
+    "CREATE INDEX previews_of_order ON previews (order_seq, seq)",
+    _refuse("previews_no_delete", "DELETE ON previews", "previews are kept for good"),
+    _refuse(
+        "previews_frozen",
+        "UPDATE OF seq, order_seq, preview_id, digest, body ON previews",
+        "what was shown never changes",
+    ),
     # The look for duplicates must not grow with the file.
     "CREATE INDEX orders_of_contract ON orders (account, con_id, staged_us)",
 )

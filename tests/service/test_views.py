@@ -37,7 +37,7 @@ async def test_a_ticket_has_everything_as_numbers(tmp_path: Path) -> None:
         assert bars["session notional"].used == 200 and bars["session notional"].this_order == 300
         assert bars["session notional"].limit == 5000
         assert bars["quantity"].limit == 10 and bars["price collar"].unit == "bps"
-        assert len(ticket.gates) == 10 and len(ticket.limits) == 12
+        assert len(ticket.gates) == 10 and len(ticket.limits) == 22
         assert ticket.quote is not None and ticket.quote_age_seconds == 0
         assert ticket.approvable and ticket.why_not == "" and ticket.shown is not None
 
