@@ -2,26 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
 
-from ibgw_tui.core.audit import (
-    GENESIS,
-    ChainVerdict,
-    chain_hash,
-    entry_bytes,
-    verify_chain,
-)
+from ibgw_tui.core.audit import ChainVerdict, chain_hash, entry_bytes
 from ibgw_tui.core.errors import ErrorCode, OrderStoreError
 from ibgw_tui.core.lifecycle import Actor
 from ibgw_tui.core.records import AuditEntry
 from ibgw_tui.core.terms import iso
+from ibgw_tui.store.chain import Chain
 from ibgw_tui.store.connection import Connection
 from ibgw_tui.store.rows import to_entry
 
-PAGE = 1000
-"""Rows per short read: a long one would pin the write-ahead log."""
 # As bytes: an entry that is damaged may not be text any more, and must still be compared with its hash.
 _ENTRY = "SELECT seq, CAST(entry AS BLOB), hash FROM audit"
 
@@ -29,10 +22,10 @@ _ENTRY = "SELECT seq, CAST(entry AS BLOB), hash FROM audit"
 class AuditLog:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.chain = Chain(connection.rows)
 
     def head(self) -> tuple[int, bytes]:
-        row = self._connection.row("SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1")
-        return (int(row[0]), bytes(row[1])) if row else (0, GENESIS)
+        return self.chain.head()
 
     def append(
         self, kind: str, *, at: datetime, actor: Actor, principal: str, order_ref: str | None, body: dict[str, Any]
@@ -95,23 +88,4 @@ class AuditLog:
 
     def verify(self, *, after_seq: int = 0, progress: Callable[[int, int], None] | None = None) -> ChainVerdict:
         """The chain from the entry after `after_seq` (whose own hash is taken as given) to the end."""
-        total, start = self.head()[0], GENESIS
-        if after_seq:
-            row = self._connection.row("SELECT hash FROM audit WHERE seq = ?", (after_seq,))
-            if row is None:
-                return ChainVerdict(False, 0, GENESIS.hex(), after_seq, f"entry {after_seq} is missing")
-            start = bytes(row[0])
-        return verify_chain(self._walk(after_seq, total, progress), start_seq=after_seq, start_hash=start)
-
-    def _walk(
-        self, after: int, total: int, progress: Callable[[int, int], None] | None
-    ) -> Iterator[tuple[int, bytes, bytes]]:
-        while True:
-            rows = self._connection.rows(f"{_ENTRY} WHERE seq > ? ORDER BY seq LIMIT ?", (after, PAGE))
-            for seq, entry, stored in rows:
-                yield int(seq), bytes(entry), bytes(stored)
-            if not rows:
-                return
-            after = int(rows[-1][0])
-            if progress is not None:
-                progress(after, total)
+        return self.chain.verify(after_seq=after_seq, progress=progress)

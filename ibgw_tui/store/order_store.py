@@ -29,6 +29,7 @@ from ibgw_tui.core.records import (
 from ibgw_tui.core.text import one_line
 from ibgw_tui.store import decisions, facts, fills
 from ibgw_tui.store.audit_log import AuditLog
+from ibgw_tui.store.chain import Chain
 from ibgw_tui.store.change import Change
 from ibgw_tui.store.connection import Connection
 from ibgw_tui.store.counting import count_exposure, count_tally, is_known, list_recent, list_working
@@ -238,6 +239,11 @@ class OrderStore:
 
     def latest_audit(self, kind: str) -> AuditEntry | None:
         return self._audit.latest(kind)
+
+    @property
+    def chain(self) -> Chain:
+        """The audit log as what is hashed: for verification and checkpoints."""
+        return self._audit.chain
 
     def verify_audit(self, *, progress: Callable[[int, int], None] | None = None) -> ChainVerdict:
         return self._audit.verify(progress=progress)
