@@ -17,7 +17,7 @@ import apsw
 
 from ibgw_tui.core.errors import Conflict, GatewayError, OrderStoreError
 from ibgw_tui.store.database import DeskDatabase, check_library
-from ibgw_tui.store.failures import altered, closed, reachable, translated
+from ibgw_tui.store.failures import StoreFault, altered, closed, reachable, translated
 from ibgw_tui.store.files import identity, prepare
 from ibgw_tui.store.migration import VERSION, check_ours, migrate
 
@@ -32,10 +32,21 @@ class Connection:
         self.path = path
         self._read_only = read_only
         self._doomed = False
+        self._failed = ""
+        self._damaged = ""
         with reachable():
             prepare(path, read_only=read_only)
             before = identity(path) if path.exists() else None
-        self._db = DeskDatabase(path, read_only=read_only, look_first=lambda found: check_ours(found, path))
+
+        def look_first(found: apsw.Connection) -> None:
+            # The first read may have waited for a restore that put another file here. The one that was opened then
+            # has lost its name, and switching it to WAL would make a log that the new file takes for its own.
+            check_ours(found, path)
+            with reachable():
+                if before is None or before[0] != identity(path)[0]:
+                    raise self._replaced()
+
+        self._db = DeskDatabase(path, read_only=read_only, look_first=look_first)
         with translated():
             self._db.connect()
         try:
@@ -86,13 +97,34 @@ class Connection:
         if self._db.is_closed():  # its files may be gone for good reason
             raise closed()
         self._doomed = False
-        self._check_files()
-        with translated(), self._db.atomic():
-            self._check_version()
-            yield
-            self._check_whole()
-            # The lock may have been waited for, and the work may have taken long: look again before it counts.
+        try:
             self._check_files()
+            with translated(), self._db.atomic():
+                self._check_version()
+                yield
+                self._check_whole()
+                # The lock may have been waited for, and the work may have taken long: look again before it counts.
+                self._check_files()
+        except StoreFault as error:
+            self._failed = error.message
+            raise
+        self._failed = ""
+
+    @property
+    def trouble(self) -> str:
+        """Why what is read here must not be acted on; empty while all is well.
+
+        The last transaction could not be committed, so neither could the next one that sends. (Inside a
+        transaction that is no argument: either it commits, or nothing of it happened.) After damage
+        nothing that is read counts any more, until somebody has looked and started again.
+        """
+        if self._damaged or self._db.transaction_depth() > 0:
+            return self._damaged
+        try:
+            self._check_files()
+        except GatewayError as error:
+            return error.message
+        return self._failed
 
     def doom(self) -> None:
         """Nothing of the transaction that is open may be committed any more."""
@@ -116,6 +148,8 @@ class Connection:
             raise  # SQLite undid that one statement; the transaction stands, and the caller may go on
         except BaseException as error:
             self._doomed = inside
+            if isinstance(error, StoreFault) and error.damage:
+                self._damaged = error.message
             if isinstance(error, UnicodeDecodeError):
                 raise altered("text", type(error).__name__) from error
             if isinstance(error, OverflowError):
@@ -148,7 +182,7 @@ class Connection:
             raise self._replaced()
 
     def _replaced(self) -> GatewayError:
-        return OrderStoreError(
+        return StoreFault(
             f"{self.path.name} or a file beside it was replaced, moved or deleted while it was open",
             user_action="stop all processes of this desk, put the right files back, and start again",
             retryable=False,

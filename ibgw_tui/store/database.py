@@ -40,7 +40,7 @@ class DeskDatabase(APSWDatabase):  # type: ignore[misc]
 
     def _add_conn_hooks(self, conn: apsw.Connection) -> None:
         super()._add_conn_hooks(conn)
-        conn.set_busy_handler(_Waiter())
+        conn.set_busy_handler(Waiter())
         # Before the first setting: switching to WAL writes to the file, and the file may be somebody else's.
         self._look_first(conn)
         settings: list[tuple[str, object]] = [
@@ -56,7 +56,7 @@ class DeskDatabase(APSWDatabase):  # type: ignore[misc]
         if sys.platform == "darwin":
             settings += [("fullfsync", 1), ("checkpoint_fullfsync", 1)]
         for name, wanted in settings:
-            conn.execute(f"PRAGMA {name}={wanted}").fetchall()
+            _set(conn, name, wanted)
             found = conn.execute(f"PRAGMA {name}").fetchall()[0][0]
             if found != wanted:
                 raise SettingsError(
@@ -65,10 +65,24 @@ class DeskDatabase(APSWDatabase):  # type: ignore[misc]
                 )
 
 
-class _Waiter:
+def _set(conn: apsw.Connection, name: str, wanted: object) -> None:
+    """Switching a new file to WAL does not ask the busy handler when another process does the same: ask it here."""
+    waiter, tries = Waiter(), 0
+    while True:
+        try:
+            conn.execute(f"PRAGMA {name}={wanted}").fetchall()
+            return
+        except apsw.BusyError:
+            if not waiter(tries):
+                raise
+            tries += 1
+
+
+class Waiter:
     """Tries again every 0.1 to 0.3 ms for five seconds: short sleeps are fair, long ones starve."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: float | None = None) -> None:
+        self._seconds = BUSY_SECONDS if seconds is None else seconds
         self._began = 0.0
 
     def __call__(self, tries: int) -> bool:
@@ -76,7 +90,7 @@ class _Waiter:
         if tries == 0:
             self._began = now
         time.sleep(random.uniform(0.0001, 0.0003))  # noqa: S311 - only spreads the tries
-        return now - self._began < BUSY_SECONDS
+        return now - self._began < self._seconds
 
 
 def check_library() -> None:

@@ -16,18 +16,30 @@ import peewee
 from ibgw_tui.core.errors import Conflict, ErrorCode, GatewayError, OrderStoreError
 
 
+class StoreFault(OrderStoreError):
+    """The disk, the file or another process stands in the way: nothing can be recorded, so nothing may be sent."""
+
+    damage = False
+    """What was read before may be wrong, too, and stays so until a person has looked."""
+
+
+class StoreDamaged(StoreFault):
+    damage = True
+
+
 @dataclass(frozen=True, slots=True)
 class _Failure:
     message: str
     user_action: str
     retryable: bool = False
+    kind: type[OrderStoreError] = StoreFault
 
     def error(self) -> OrderStoreError:
-        return OrderStoreError(self.message, user_action=self.user_action, retryable=self.retryable)
+        return self.kind(self.message, user_action=self.user_action, retryable=self.retryable)
 
 
-_RESTORE = "stop, keep the file, and restore a verified backup"
-_DAMAGED = _Failure("the database is damaged", _RESTORE)
+_RESTORE = "stop, keep the file, and restore a verified backup (`ibgw restore FILE`)"
+_DAMAGED = _Failure("the database is damaged", _RESTORE, kind=StoreDamaged)
 _MOVED = _Failure(
     "the database was replaced or moved while it was open",
     "stop all processes of this desk, put the right file back, and start again",
@@ -40,9 +52,11 @@ _BY_CODE: dict[int, _Failure] = {
     # extended codes first looked up, then primary ones
     apsw.SQLITE_READONLY_DBMOVED: _MOVED,
     apsw.SQLITE_CONSTRAINT_TRIGGER: _Failure(
-        "the store refused to change what is kept for good", "this is a defect: report it; nothing was recorded"
+        "the store refused to change what is kept for good",
+        "this is a defect: report it; nothing was recorded",
+        kind=OrderStoreError,
     ),
-    apsw.SQLITE_IOERR_SHORT_READ: _Failure("a file of the database was cut short", _RESTORE),
+    apsw.SQLITE_IOERR_SHORT_READ: _Failure("a file of the database was cut short", _RESTORE, kind=StoreDamaged),
     apsw.SQLITE_BUSY: _Failure("the database is busy", _BUSY, retryable=True),
     apsw.SQLITE_LOCKED: _Failure("the database is locked", _BUSY, retryable=True),
     apsw.SQLITE_PROTOCOL: _Failure("the database is busy", _BUSY, retryable=True),
@@ -58,12 +72,14 @@ _BY_CODE: dict[int, _Failure] = {
     apsw.SQLITE_IOERR: _Failure("the disk gave an error", "check the disk; nothing was recorded", retryable=True),
     apsw.SQLITE_CORRUPT: _DAMAGED,
     apsw.SQLITE_NOTADB: _Failure(
-        "the file is not a database of this program", "name another file, or restore a backup"
+        "the file is not a database of this program", "name another file, or restore a backup", kind=StoreDamaged
     ),
     apsw.SQLITE_CANTOPEN: _Failure("the database cannot be opened", "check that its folder exists and is yours"),
     apsw.SQLITE_NOMEM: _Failure("there is not enough memory", "close other programs and try again", retryable=True),
     apsw.SQLITE_CONSTRAINT: _Failure(
-        "the store refused a value that breaks its rules", "this is a defect: report it; nothing was recorded"
+        "the store refused a value that breaks its rules",
+        "this is a defect: report it; nothing was recorded",
+        kind=OrderStoreError,
     ),
 }
 
@@ -83,7 +99,7 @@ def reachable() -> Iterator[None]:
     try:
         yield
     except OSError as error:
-        raise OrderStoreError(
+        raise StoreFault(
             f"the store cannot be reached: {error.strerror or error}",
             user_action="check the folder, its owner and the disk",
         ) from error

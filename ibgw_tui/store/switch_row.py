@@ -27,6 +27,9 @@ def read_switch(connection: Connection) -> SwitchState:
             stored = SwitchState(KillSwitch(row[0]), row[1], row[2], row[3], from_us(row[4]), "store")
     except (GatewayError, ValueError, TypeError) as error:
         return SwitchState(KillSwitch.CLOSED, -1, "", f"the kill switch cannot be read: {error}", None, "unreadable")
+    if connection.trouble:
+        reason = f"the order store cannot be relied on: {connection.trouble}"
+        return SwitchState(KillSwitch.CLOSED, stored.epoch, "", reason, None, "unreadable")
     sentinel = sentinel_of(connection.path)
     try:
         sentinel.lstat()  # a link to nowhere is a file of that name, too
