@@ -177,7 +177,7 @@ async def stage_for(
     folder.mkdir(mode=0o700, parents=True, exist_ok=True)
     clock = SettableClock()
     loaded = load_config(write_demo_settings(folder, mode=mode, seed=1, hold_back=3), {}, {})
-    rules = desk_rules(loaded.config, enable_live=True)
+    rules = desk_rules(loaded.config, enable_live=True, read_at=clock())
     broker = SimulatedBroker(clock, seed=1, mode=Mode(mode), tick_seconds=None)
     numbers = itertools.count(1)
 

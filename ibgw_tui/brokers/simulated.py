@@ -33,7 +33,7 @@ from ibgw_tui.exchange.accounts import LIVE_ACCOUNT, PAPER_ACCOUNT
 from ibgw_tui.exchange.exchange import Exchange
 from ibgw_tui.exchange.faults import NO_FAULTS, CancelFault, Faults, PlaceFault, QuoteFault, Rejection, distorted
 from ibgw_tui.exchange.hours import Hours
-from ibgw_tui.exchange.instruments import INSTRUMENTS
+from ibgw_tui.exchange.instruments import INSTRUMENTS, with_hours
 from ibgw_tui.exchange.lookup import resolve
 
 NAME = "SIMULATED"
@@ -131,7 +131,7 @@ class SimulatedBroker:
 
     async def resolve(self, intent: OrderIntent) -> Contract:
         self._session()
-        return resolve(intent)
+        return with_hours(resolve(intent), self._clock())
 
     async def quote(self, contract: Contract) -> Quote:
         quote = self._session().quote(contract)

@@ -24,6 +24,7 @@ from ibgw_tui.core.context import (
     KeyFacts,
     LimitContext,
     Market,
+    Modification,
     Operation,
     OrderTerms,
     OwnOrder,
@@ -296,6 +297,19 @@ class _Contract(_Section):
         return Steps(tuple(steps), _positive(self.size_increment))
 
 
+class _Modifies(_Section):
+    recorded: _Order
+    working: _Order | None = None
+    filled: Number = Decimal(0)
+
+    def facts(self) -> Modification:
+        working = self.working.terms() if self.working else None
+        # An unknown number of fills is as bad as an order that could not be read.
+        return Modification(
+            self.recorded.terms(), working if self.filled is not None else None, self.filled or Decimal(0)
+        )
+
+
 class _Preview(_Section):
     preview_id: Word
     digest: Word
@@ -394,6 +408,7 @@ class CaseSections(_Section):
     fx: tuple[_Rate, ...] = ()
     approved_market: _Market | None = None
     contract: _Contract | None = None
+    modifies: _Modifies | None = None
     # Recorded with the desk's own decisions; a hand-written case leaves them out.
     session: _Session | None = None
     switch: _Switch | None = None
@@ -419,6 +434,7 @@ class CaseSections(_Section):
             recent_orders=_own(self.recent_orders),
             approved_market=self.approved_market.facts(kind) if self.approved_market else None,
             was_approved=self.operation is not Operation.REVIEW,
+            modifies=self.modifies.facts() if self.modifies else None,
         )
 
     def gates(self) -> GateContext:

@@ -144,6 +144,13 @@ def _written(case: Case) -> dict[str, Any]:
         "contract": {"price_steps": limits.steps.prices, "size_increment": limits.steps.size_increment}
         if limits.steps
         else None,
+        "modifies": {
+            "recorded": _order(limits.modifies.recorded),
+            "working": _order(limits.modifies.working) if limits.modifies.working else None,
+            "filled": limits.modifies.filled,
+        }
+        if limits.modifies
+        else None,
         "session": _plain(gates.session, keep_none=True) if gates.asks_session else None,
         "key": _plain(gates.key),
         "policy_digest": gates.policy_digest,

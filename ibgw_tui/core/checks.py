@@ -1,4 +1,4 @@
-"""All limit checks in their order, and what a bracket adds: leg by leg, and as a group.
+"""All limit checks in their order, and what a bracket and a modify add.
 
 A bracket is decided by everything that would refuse one of its legs as an order of its own, and on top
 of that as a group: it can never loosen a leg. Each leg counts against the frequency, the session count
@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from decimal import Decimal
 
-from ibgw_tui.core.context import ExitTerms, LimitContext, OrderTerms
+from ibgw_tui.core.context import ExitTerms, LimitContext, Modification, OrderTerms
 from ibgw_tui.core.decision import Finding
 from ibgw_tui.core.limits import SEED_LIMITS, Check, room_for, session_total
 from ibgw_tui.core.own_limits import OWN_LIMITS
@@ -27,7 +27,46 @@ def check_limits(order: OrderTerms, policy: LimitPolicy, context: LimitContext) 
     """All findings: the seed's twelve, ours, then those of a bracket's exits and of the group."""
     policy = policy.effective(order.account, order.symbol)
     findings = tuple([check(order, policy, context) for check in LIMITS])
+    if context.modifies is not None:
+        findings += (modify_target(order, context.modifies, context),)
     return findings + _bracket(order, policy, context) if order.exits else findings
+
+
+MODIFY_TARGET = "LIVE_MODIFY_TARGET_REFUSED"
+_FIXED = ("account", "con_id", "side", "order_type")
+_CHANGEABLE = ("quantity", "limit_price", "stop_price", "trailing_amount", "trailing_percent", "limit_offset")
+
+
+def modify_target(result: OrderTerms, modifies: Modification, context: LimitContext) -> Finding:
+    """The working order was read first: what stays fixed is the same, and so is every field that is not changed."""
+    check, code, recorded, working = "modify_target", MODIFY_TARGET, modifies.recorded, modifies.working
+    if working is None:
+        words, action = "the working order could not be read at the broker", "wait for the broker's orders"
+        return Finding(check, code, CheckStatus.UNKNOWN, words, user_action=action, source="broker")
+    problems = [
+        f"{name.replace('_', ' ')} differs"
+        for name in _FIXED
+        if not getattr(result, name) == getattr(recorded, name) == getattr(working, name)
+    ]
+    problems += [
+        f"{name.replace('_', ' ')} is {_value(working, name)} at the broker, not {_value(recorded, name)}"
+        for name in _CHANGEABLE
+        if getattr(result, name) == getattr(recorded, name) != getattr(working, name)
+    ]
+    if result.quantity <= modifies.filled:
+        problems.append(f"{number(modifies.filled)} are filled already")
+    if problems:
+        action = "look at the working order, and stage the change anew"
+        return Finding(
+            check, code, CheckStatus.REFUSE, "; ".join(problems), user_action=action, as_of=context.now, source="broker"
+        )
+    words = "the working order is at the broker as it was recorded"
+    return Finding(check, code, CheckStatus.PASS, words, as_of=context.now, source="broker")
+
+
+def _value(order: OrderTerms, name: str) -> str:
+    value = getattr(order, name)
+    return "not set" if value is None else number(value)
 
 
 def _bracket(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> tuple[Finding, ...]:

@@ -279,6 +279,17 @@ class OwnOrder:
 
 
 @dataclass(frozen=True, slots=True)
+class Modification:
+    """What a modify starts from. The order that is decided is the *result*."""
+
+    recorded: OrderTerms
+    """The working order as our record has it."""
+    working: OrderTerms | None
+    """The same order as the broker showed it just now; None when it did not."""
+    filled: Decimal = Decimal(0)
+
+
+@dataclass(frozen=True, slots=True)
 class LimitContext:
     """What the limit checks look at. None is 'not known', never 'none'."""
 
@@ -299,6 +310,8 @@ class LimitContext:
     """The market when the order was approved."""
     was_approved: bool = True
     """False while it is under review: there is no approval to have drifted from."""
+    modifies: Modification | None = None
+    """Of a modify: the working order is not in `position`, `working_orders` and `recent_orders`."""
 
 
 class Checklist(Frozen):

@@ -358,7 +358,9 @@ class BrokerOrder(Frozen):
     def proposed(cls, order_ref: str, intent: OrderIntent, contract: Contract) -> BrokerOrder:
         """The wire form of what is only asked for: for the broker's estimate."""
         shared = {name: getattr(intent, name) for name in cls.model_fields if name in OrderIntent.model_fields}
-        return cls(order_ref=order_ref, contract=contract, **shared)
+        # Hours are for the decision; on the wire they would only be weight.
+        named = contract.model_copy(update={"liquid_hours": None, "trading_hours": None})
+        return cls(order_ref=order_ref, contract=named, **shared)
 
 
 def canonical_json(value: Any) -> bytes:

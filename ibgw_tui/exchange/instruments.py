@@ -7,15 +7,16 @@ a demo must still run next year.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from types import MappingProxyType
 
-from ibgw_tui.core.orders import Contract, PriceStep
+from ibgw_tui.core.orders import Contract, PriceStep, Session
 from ibgw_tui.core.terms import AssetClass, OptionRight
 from ibgw_tui.exchange.hours import CME_INDEX, FOREX, US_OPTIONS, US_STOCKS, Hours, Schedule
+from ibgw_tui.exchange.hours import Session as Span
 
 AAPL, MSFT, SPY, TSLA, EUR_USD = 265598, 272093, 756733, 76792991, 12087792
 AAPL_CALL, AAPL_PUT, ES_FRONT, ES_NEXT = 800000001, 800000002, 800000003, 800000004
@@ -206,3 +207,17 @@ def listed() -> Iterator[Instrument]:
 def hours(con_id: int, at: datetime) -> Hours:
     """The sessions of a listed contract around `at`. Raises KeyError when it is not listed."""
     return INSTRUMENTS[con_id].schedule.around(at)
+
+
+_DAYS_TOLD = timedelta(days=5)
+"""How far ahead a resolved contract tells its sessions; the real one tells about as much."""
+
+
+def with_hours(contract: Contract, at: datetime) -> Contract:
+    """The contract as it is resolved at a moment: with the sessions of the days around it."""
+    around = hours(contract.con_id, at)
+
+    def told(sessions: Sequence[Span]) -> tuple[Session, ...]:
+        return tuple(Session(opens=s.opens, closes=s.closes) for s in sessions if s.opens < at + _DAYS_TOLD)
+
+    return contract.replaced(liquid_hours=told(around.liquid), trading_hours=told(around.trading))

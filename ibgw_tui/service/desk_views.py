@@ -12,6 +12,7 @@ from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.errors import NotFound
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, TERMINAL, Status
 from ibgw_tui.core.orders import OrderIntent, order_sentence
+from ibgw_tui.core.policy import LimitPolicy
 from ibgw_tui.core.prices import notional_of, reference_price, worst_case_price
 from ibgw_tui.core.records import AuditEntry, OrderLine, OrderRecord, Tally
 from ibgw_tui.core.rules import DeskRules
@@ -104,7 +105,7 @@ class Views:
             quote_age_seconds=_seconds(now - quote.as_of) if quote else None,
             position=position,
             position_after=_position_after(record.intent, record.filled, position) if preview else None,
-            bars=self._bars(record, quote, now),
+            bars=self._bars(record, quote, decision, now),
             decision=decision,
             gates=decision.gates if decision else (),
             limits=decision.limits if decision else (),
@@ -157,17 +158,20 @@ class Views:
             account=record.intent.account, con_id=con_id, symbol=record.intent.symbol, quantity=Decimal(0)
         )
 
-    def _bars(self, record: OrderRecord, quote: Quote | None, now: datetime) -> tuple[LimitBar, ...]:
+    def _bars(
+        self, record: OrderRecord, quote: Quote | None, decision: Decision | None, now: datetime
+    ) -> tuple[LimitBar, ...]:
         policy, preview = self._rules.policy, record.preview
         if policy is None or preview is None:
             return ()
+        policy = policy.effective(record.intent.account, record.intent.symbol)
         window = policy.frequency_limit.window_seconds if policy.frequency_limit else 0
         tally = self._store.tally(
             record.intent.account,
             window_start=now - timedelta(seconds=window),
             session_start=self._rules.session_start(now),
         )
-        return limit_bars(record, quote, now, self._rules, tally)
+        return limit_bars(record, quote, now, policy, tally) + armed_bars(decision)
 
 
 def order_row(line: OrderLine) -> OrderRow:
@@ -203,11 +207,11 @@ def order_row(line: OrderLine) -> OrderRow:
 
 
 def limit_bars(
-    record: OrderRecord, quote: Quote | None, now: datetime, rules: DeskRules, tally: Tally
+    record: OrderRecord, quote: Quote | None, now: datetime, policy: LimitPolicy, tally: Tally
 ) -> tuple[LimitBar, ...]:
     """Every number of the policy beside what is used and what this order adds."""
-    policy, preview = rules.policy, record.preview
-    assert policy is not None and preview is not None
+    preview = record.preview
+    assert preview is not None
     order = OrderTerms.of(record.intent, preview.contract)
     market = Market.of(quote, now) if quote else None
     price = worst_case_price(order, policy, market)
@@ -258,6 +262,21 @@ def limit_bars(
         )
         for name, used, this, limit, unit in rows
     )
+
+
+_ARMED = {"max_position": "worst position", "quote_reliable": "spread", "price_drift": "price drift"}
+"""Checks that are off unless the policy sets a number: check -> name of its bar."""
+
+
+def armed_bars(decision: Decision | None) -> tuple[LimitBar, ...]:
+    """Bars of the checks that are armed by a field of their own, as they were measured."""
+    bars = []
+    for finding in decision.limits if decision else ():
+        name = _ARMED.get(finding.check)
+        if name and finding.leg is None and finding.observed and finding.limit and finding.headroom:
+            observed, limit = Decimal(finding.observed), Decimal(finding.limit)
+            bars.append(LimitBar(name, Decimal(0), observed, limit, finding.unit or "", finding.status))
+    return tuple(bars)
 
 
 def _bar_status(total: Decimal, limit: Decimal | None) -> CheckStatus:

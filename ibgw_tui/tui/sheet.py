@@ -338,14 +338,15 @@ _COUNTED = {
 def _checks_in_full(ticket: Ticket, width: int) -> list[Content]:
     """A line for each check, with what was measured; more lines where it needs the eye."""
     lines: list[Content] = []
-    for finding in worst_first((*ticket.gates, *ticket.limits)):
+    unarmed = [f for f in ticket.limits if f.status is CheckStatus.OFF]
+    for finding in worst_first((*ticket.gates, *(f for f in ticket.limits if f not in unarmed))):
         head = f"{CHECKS[finding.status].mark} {_check_name(finding)}".ljust(_NAME) + " "
         text = _measured(finding) if finding.status is CheckStatus.PASS else _said(finding)
         style = _CHECK_STYLES[finding.status]
         wrapped = safe_part(text, "" if finding.status is CheckStatus.PASS else style).wrap(max(12, width - _NAME - 1))
         for at, line in enumerate(wrapped):
             lines.append(Content.assemble(Content.styled(head if at == 0 else " " * len(head), style), line))
-    return lines
+    return [*lines, *_not_armed(unarmed, width)]
 
 
 _NAME = 20
@@ -361,13 +362,19 @@ def _checks_tight(
     for finding in loud:
         text = f"{CHECKS[finding.status].mark} {finding.status.value} {_check_name(finding)}: {_said(finding)}"
         lines += safe_part(text, _CHECK_STYLES[finding.status]).wrap(width)
-    quiet_limits = [f for f in worst_first(ticket.limits) if f not in loud]
-    cells = [
-        _cell(finding, f"{_check_name(finding)} {_measured(finding, tight=True)}".strip()) for finding in quiet_limits
-    ]
+    passed = [f for f in ticket.limits if f.status is CheckStatus.PASS]
+    cells = [_cell(finding, f"{_short_name(finding)} {_measured(finding, tight=True)}".strip()) for finding in passed]
+    unarmed = [f for f in ticket.limits if f.status is CheckStatus.OFF]
     quiet_gates = [f for f in worst_first(ticket.gates) if f not in loud]
-    flow = [_cell(finding, _SHORT_NAMES.get(finding.check, _check_name(finding))) for finding in quiet_gates]
-    return [*lines, *arrange(cells, width), *_flow(flow, width)]
+    flow = [_cell(finding, _short_name(finding)) for finding in quiet_gates]
+    return [*lines, *arrange(cells, width), *_not_armed(unarmed, width), *_flow(flow, width)]
+
+
+def _not_armed(findings: Sequence[Finding], width: int) -> list[Content]:
+    """What was not asked is named, too, but all in one breath."""
+    if not findings:
+        return []
+    return _cell(findings[0], "not armed: " + ", ".join(_short_name(finding) for finding in findings)).wrap(width)
 
 
 def _cell(finding: Finding, text: str) -> Content:
@@ -419,11 +426,33 @@ _SHORT_NAMES = {
     "kill_switch": "switch open",
     "audit_available": "audit",
     "paper_to_live": "checklist",
+    "policy_enabled": "policy",
+    "asset_class": "class",
+    "max_quantity": "quantity",
+    "max_notional": "notional",
+    "market_snapshot": "snapshot",
+    "reference_price": "reference",
+    "price_collar": "collar",
+    "session_orders": "session",
+    "quote_reliable": "spread",
+    "max_position": "position",
+    "buying_power": "liquidity",
+    "trigger_price": "trigger",
+    "tick_and_size": "tick, size",
+    "market_hours": "hours",
+    "price_drift": "drift",
+    "bracket_prices": "bracket",
 }
 
 
+def _short_name(finding: Finding) -> str:
+    leg = f"{finding.leg.replace('_', '-')} " if finding.leg else ""
+    return leg + (_SHORT_NAMES.get(finding.check) or _check_name(finding))
+
+
 def _check_name(finding: Finding) -> str:
-    return one_line(check_name(finding.check), 40)
+    leg = f"{finding.leg.replace('_', '-')} " if finding.leg else ""
+    return one_line(leg + check_name(finding.check), 40)
 
 
 def _is_number(text: str | None) -> bool:

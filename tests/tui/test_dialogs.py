@@ -147,7 +147,7 @@ async def test_every_fact_is_on_the_screen(size: tuple[int, int], mode: Mode) ->
         "because of the trend",
         "3 s hold-back",
         "expires in 15:00",
-        "max quantity",
+        "quantity 7",
         "kill switch" if size != (80, 24) else "switch open",
         "session notional",
     ]
