@@ -25,7 +25,10 @@ class AuditHealth:
         self._problem = ""
 
     def facts(self) -> AuditFacts:
-        """The state of the log now; verifies what was added once it is `every` entries."""
+        """The state of the log now; verifies what was added once it is `every` entries.
+
+        Ask before a transaction appends its own entries: if they were rolled back, they would be missed.
+        """
         seq = 0
         try:
             seq, _ = self._store.audit_head()

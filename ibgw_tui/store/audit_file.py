@@ -69,7 +69,7 @@ class AuditFile:
 
     def rows(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
         with translated():
-            return self._raw.execute(sql, tuple(parameters)).fetchall()  # type: ignore[arg-type]
+            return self._raw.execute(sql, tuple(parameters)).fetchall()
 
     @contextmanager
     def one_state(self) -> Iterator[None]:

@@ -70,7 +70,7 @@ class Chain:
             return chain_verdict(0, GENESIS, _missing(after_seq))
         total = self.head()[0] if progress else 0
         seq, head = after_seq, start
-        for page in self.pages(after_seq if after_seq else BEFORE_ALL):
+        for page in self.pages(after_seq or BEFORE_ALL):
             seq, head, problem = follow(page, seq, head)
             if problem is not None:
                 return chain_verdict(seq - after_seq, head, problem)
@@ -87,7 +87,7 @@ class Chain:
         if start is None:
             return after - 1, GENESIS, _missing(after)
         seq, head = after, start
-        for page in self.pages(after if after else BEFORE_ALL):
+        for page in self.pages(after or BEFORE_ALL):
             seq, head, problem = follow(page if page[-1][0] <= upto else [r for r in page if r[0] <= upto], seq, head)
             if problem is not None:
                 return seq, head, problem

@@ -1,0 +1,425 @@
+"""Replaying the audit log: what its entries add up to, compared with what the tables say.
+
+The chain proves that the log was not changed; it proves nothing of the tables beside it. Here every
+entry is read again and each row it tells of is looked up: orders, previews, approvals, submissions,
+executions, discrepancies, decisions, the kill switch. What never changes is compared when its entry
+passes; what moves (statuses) is compared at the end, in one state of the file, and so is whatever
+stands in a table and was never told of.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from ibgw_tui.core.lifecycle import Status
+from ibgw_tui.core.orders import ApprovalStatus, OrderIntent, Preview, canonical_json
+from ibgw_tui.store.audit_file import AuditFile
+from ibgw_tui.store.chain import Progress
+from ibgw_tui.store.rows import intent_columns, to_micro, to_us
+
+MOST = 200
+"""So many differences are told one by one; the rest is counted."""
+
+_ENDS: dict[str, frozenset[str]] = {
+    "order.send": frozenset({ApprovalStatus.CONSUMED.value}),
+    "order.expire": frozenset({ApprovalStatus.EXPIRED.value}),
+    "order.recall": frozenset({ApprovalStatus.REVOKED.value}),
+    "order.void": frozenset({ApprovalStatus.REVOKED.value}),
+    "order.reject": frozenset({ApprovalStatus.REVOKED.value}),
+    "order.withdraw": frozenset({ApprovalStatus.REVOKED.value}),
+}
+_ENDED = frozenset({ApprovalStatus.REVOKED.value, ApprovalStatus.EXPIRED.value})
+"""What other ways out of 'approved' leave behind."""
+_DECIDED = {
+    "order.previewed": "preview",
+    "order.refuse": "preview",
+    "order.approve": "approve",
+    "order.send": "submit",
+    "submit.refused": "submit",
+}
+"""Acts whose entry carries the digest of a recorded decision."""
+
+
+@dataclass(frozen=True, slots=True)
+class Divergence:
+    """A table that does not say what the log says."""
+
+    table: str
+    name: str
+    """Which row: an order reference, an approval, an execution."""
+    words: str
+    seq: int | None
+    """The entry it disagrees with; None where there is none."""
+
+    def __str__(self) -> str:
+        where = f" (entry {self.seq})" if self.seq else ""
+        return f"{self.table} {self.name}: {self.words}{where}"
+
+
+@dataclass(slots=True)
+class _Order:
+    """What the entries say of one order so far."""
+
+    seq: int | None
+    """Of its row; None when there is no row."""
+    account: str
+    status: str
+    told: int
+    """The entry that said so."""
+    live_approval: str | None = None
+    decision: int = 0
+    """The newest recorded decision that was compared."""
+
+
+Entry = dict[str, Any]
+
+
+class Replay:
+    """One pass over the log of `file`. Call `run` once."""
+
+    def __init__(self, file: AuditFile) -> None:
+        self._file = file
+        self.found: list[Divergence] = []
+        self.count = 0
+        self._orders: dict[str, _Order] = {}
+        self._approvals: dict[str, tuple[frozenset[str], int]] = {}
+        self._executions: set[str] = set()
+        self._discrepancies = 0
+        self._decisions = 0
+        self._previews: set[str] = set()
+        self._submissions: set[str] = set()
+        self._switch: tuple[str, int, str, str] | None = None
+        self._handlers: dict[str, Callable[[Entry], None]] = {
+            "order.staged": self._staged,
+            "order.approve": self._approved,
+            "order.send": self._sent,
+            "discrepancy": self._discrepancy,
+            "switch.opened": self._switched,
+            "switch.closed": self._switched,
+        }
+
+    def run(self, progress: Progress | None = None) -> list[Divergence]:
+        total, last = self._file.chain.head()[0], self._pass(0, progress)
+        # Nobody is held up while the log is read; then one state is looked at, with what was added meanwhile.
+        with self._file.one_state():
+            self._pass(last, None)
+            self._statuses()
+            self._never_told()
+            self._fills()
+            self._kill_switch()
+        if progress is not None:
+            progress(total, total)
+        return self.found
+
+    def _pass(self, after: int, progress: Progress | None) -> int:
+        total = self._file.chain.head()[0]
+        for page in self._file.chain.pages(after):
+            for seq, content, _ in page:
+                after = seq
+                self._entry(seq, content)
+            if progress is not None:
+                progress(min(after, total), total)
+        return after
+
+    def _entry(self, seq: int, content: bytes) -> None:
+        try:
+            entry: Entry = json.loads(content)
+            kind, body = entry["kind"], entry["body"]
+            handler = self._handlers.get(kind)
+            if handler is not None:
+                handler(entry)
+            if kind.startswith("order.") and "to" in body:
+                self._moved(entry)
+            if "exec_id" in body:
+                self._executed(entry)
+            if "preview_id" in body and "digest" in body:
+                self._previewed(entry)
+            if kind in _DECIDED and body.get("inputs"):
+                self._decided(entry)
+        except (ValueError, KeyError, TypeError, AttributeError, InvalidOperation) as error:
+            self._say("audit", str(seq), f"the entry does not read as one of ours ({type(error).__name__})", seq)
+
+    # ---- what an entry says, compared with its row
+
+    def _staged(self, entry: Entry) -> None:
+        ref, body = entry["order_ref"], entry["body"]
+        intent = OrderIntent.model_validate_json(json.dumps(body["intent"]))
+        row = self._row(
+            "SELECT seq, revision, revises, staged_by, intent, staged_us, account, symbol, side, order_type, quantity, "
+            "limit_price, stop_price FROM orders WHERE order_ref = ?",
+            ref,
+        )
+        self._orders[ref] = _Order(row[0] if row else None, intent.account, Status.STAGED.value, entry["seq"])
+        if row is None:
+            self._say("orders", ref, "was staged, but its row is missing", entry["seq"])
+            return
+        self._same(
+            "orders",
+            ref,
+            entry,
+            ("revision", body["revision"], row[1]),
+            ("revises", body["revises"], row[2]),
+            ("staged_by", entry["principal"], row[3]),
+            ("intent", body["intent"], _json(row[4])),
+            ("staged_us", _moment(entry), row[5]),
+            ("columns", intent_columns(intent), tuple(row[6:13])),
+        )
+
+    def _moved(self, entry: Entry) -> None:
+        ref, body = entry["order_ref"], entry["body"]
+        order = self._orders.get(ref)
+        if order is None:
+            self._say("audit", ref, "an order moves that was never staged", entry["seq"])
+            return
+        if body["from"] != order.status:
+            words = f"moves from {body['from']}, but entry {order.told} left it {order.status}"
+            self._say("audit", ref, words, entry["seq"])
+        if order.live_approval and body["from"] == Status.APPROVED.value != body["to"]:
+            self._approvals[order.live_approval] = (_ENDS.get(entry["kind"], _ENDED), entry["seq"])
+            order.live_approval = None
+        order.status, order.told = body["to"], entry["seq"]
+
+    def _previewed(self, entry: Entry) -> None:
+        ref, body = entry["order_ref"], entry["body"]
+        self._previews.add(ref)
+        row = self._row(
+            "SELECT p.preview_id, p.digest, p.body FROM previews p JOIN orders o ON o.seq = p.order_seq "
+            "WHERE o.order_ref = ?",
+            ref,
+        )
+        if row is None:
+            self._say("previews", ref, "was previewed, but the preview is missing", entry["seq"])
+            return
+        self._same(
+            "previews",
+            ref,
+            entry,
+            ("preview_id", body["preview_id"], row[0]),
+            ("digest", body["digest"], row[1]),
+            ("digest of its content", body["digest"], _digest(row[2])),
+        )
+
+    def _approved(self, entry: Entry) -> None:
+        ref, approval = entry["order_ref"], entry["body"].get("approval")
+        if approval is None:
+            return  # an entry of an early version: only the move is told
+        name = approval["approval_id"]
+        self._approvals[name] = (frozenset({ApprovalStatus.APPROVED.value}), entry["seq"])
+        order = self._orders.get(ref)
+        if order is not None:
+            order.live_approval = name
+        row = self._row(
+            "SELECT a.body, a.expires_us, o.order_ref FROM approvals a JOIN orders o ON o.seq = a.order_seq "
+            "WHERE a.approval_id = ?",
+            name,
+        )
+        if row is None:
+            self._say("approvals", name, f"of order {ref} is missing", entry["seq"])
+            return
+        self._same(
+            "approvals",
+            name,
+            entry,
+            ("content", approval, _json(row[0])),
+            ("expires_us", _us(approval["expires_at"]), row[1]),
+            ("order", ref, row[2]),
+        )
+
+    def _sent(self, entry: Entry) -> None:
+        ref, body = entry["order_ref"], entry["body"]
+        if "approval_id" not in body:
+            return
+        order = self._orders.get(ref)
+        self._submissions.add(ref)
+        row = self._row(
+            "SELECT s.approval_id, s.idempotency_key, s.account, s.submitted_us, s.request_hash, s.currency, s.notional_u "
+            "FROM submissions s JOIN orders o ON o.seq = s.order_seq WHERE o.order_ref = ?",
+            ref,
+        )
+        if row is None:
+            self._say("submissions", ref, "was sent, but its submission is missing", entry["seq"])
+            return
+        told = [
+            ("approval_id", body["approval_id"], row[0]),
+            ("idempotency_key", body["idempotency_key"], row[1]),
+            ("account", order.account if order else row[2], row[2]),
+            ("submitted_us", _moment(entry), row[3]),
+        ]
+        if "request_hash" in body:
+            told.append(("request_hash", body["request_hash"], row[4]))
+        if "notional" in body:
+            notional = body["notional"]
+            told.append(
+                ("notional", (notional["currency"], to_micro(Decimal(notional["amount"]))), (row[5], row[6]))
+            )
+        self._same("submissions", ref, entry, *told)
+
+    def _executed(self, entry: Entry) -> None:
+        ref, body = entry["order_ref"], entry["body"]
+        name = body["exec_id"]
+        self._executions.add(name)
+        row = self._row(
+            "SELECT e.quantity, e.price, e.at_us, e.corrects, o.order_ref FROM executions e "
+            "JOIN orders o ON o.seq = e.order_seq WHERE e.exec_id = ?",
+            name,
+        )
+        if row is None:
+            self._say("executions", name, f"of order {ref} is missing", entry["seq"])
+            return
+        told: list[tuple[str, object, object]] = [
+            ("quantity", Decimal(body["quantity"]), _decimal(row[0])),
+            ("price", Decimal(body["price"]), _decimal(row[1])),
+            ("order", ref, row[4]),
+        ]
+        if "at" in body:
+            told += [("at_us", _us(body["at"]), row[2]), ("corrects", body.get("corrects"), row[3])]
+        self._same("executions", name, entry, *told)
+
+    def _discrepancy(self, entry: Entry) -> None:
+        self._discrepancies += 1
+        row = self._row("SELECT text, order_ref FROM discrepancies WHERE seq = ?", self._discrepancies)
+        name = str(self._discrepancies)
+        if row is None:
+            self._say("discrepancies", name, "is missing", entry["seq"])
+            return
+        self._same(
+            "discrepancies", name, entry, ("text", entry["body"]["text"], row[0]), ("order", entry["order_ref"], row[1])
+        )
+
+    def _decided(self, entry: Entry) -> None:
+        ref, body = entry["order_ref"], entry["body"]
+        order = self._orders.get(ref)
+        if order is None or order.seq is None:
+            return  # said already
+        self._decisions += 1
+        rows = self._file.rows(
+            "SELECT seq, step, inputs, outcome FROM decisions WHERE order_seq = ? AND seq > ? ORDER BY seq LIMIT 1",
+            (order.seq, order.decision),
+        )
+        if not rows:
+            self._say("decisions", ref, "the decision of this entry is missing", entry["seq"])
+            return
+        order.decision, step, inputs, outcome = rows[0]
+        self._same(
+            "decisions",
+            f"{order.decision} of {ref}",
+            entry,
+            ("step", _DECIDED[entry["kind"]], step),
+            ("inputs", body["inputs"], hashlib.sha256(str(inputs).encode()).hexdigest()),
+            ("outcome", canonical_json(body["decision"]).decode(), outcome),
+        )
+
+    def _switched(self, entry: Entry) -> None:
+        state = entry["kind"].removeprefix("switch.")
+        state = "open" if state == "opened" else state
+        if self._switch is None or self._switch[0] != state:  # saying again what is so changes nothing
+            body = entry["body"]
+            self._switch = (state, body["epoch"], entry["principal"], body["reason"])
+
+    # ---- the end: what moves, and what was never told of
+
+    def _statuses(self) -> None:
+        for ref, status in self._file.rows("SELECT order_ref, status FROM orders"):
+            order = self._orders.get(ref)
+            if order is None:
+                self._say("orders", ref, "is there, but was never staged", None)
+            elif order.status != status:
+                self._say("orders", ref, f"is {status}, but the log says {order.status}", order.told)
+        for name, status in self._file.rows("SELECT approval_id, status FROM approvals"):
+            told = self._approvals.get(name)
+            if told is None:
+                self._say("approvals", name, "is there, but was never given", None)
+            elif status not in told[0]:
+                self._say("approvals", name, f"is {status}, but the log says {' or '.join(sorted(told[0]))}", told[1])
+
+    def _never_told(self) -> None:
+        named = "SELECT o.order_ref FROM {} t JOIN orders o ON o.seq = t.order_seq"
+        self._strangers("previews", named.format("previews"), self._previews)
+        self._strangers("submissions", named.format("submissions"), self._submissions)
+        self._strangers("executions", "SELECT exec_id FROM executions", self._executions)
+        for table, told in (("decisions", self._decisions), ("discrepancies", self._discrepancies)):
+            stored = self._file.rows(f"SELECT count(*) FROM {table}")[0][0]
+            if stored > told:
+                self._say(table, "", f"has {stored} rows, but the log tells of {told}", None)
+
+    def _strangers(self, table: str, sql: str, told: set[str]) -> None:
+        for (name,) in self._file.rows(sql):
+            if name not in told:
+                self._say(table, name, "is there, but the log does not tell of it", None)
+
+    def _fills(self) -> None:
+        """An order's filled quantity is the sum of its executions that no correction replaced."""
+        rows = self._file.rows("SELECT exec_id, order_seq, quantity, corrects, replaced_by FROM executions")
+        corrected = {(corrects, order): name for name, order, _, corrects, _ in rows if corrects is not None}
+        sums: dict[int, Decimal] = {}
+        for name, order, quantity, _, replaced_by in rows:
+            if replaced_by != corrected.get((name, order)):
+                self._say("executions", name, f"says it was replaced by {replaced_by or 'nothing'}", None)
+            if replaced_by is None:
+                sums[order] = sums.get(order, Decimal(0)) + (_decimal(quantity) or 0)
+        for order, ref, filled in self._file.rows("SELECT seq, order_ref, filled FROM orders"):
+            total = sums.get(order, Decimal(0))
+            if _decimal(filled) != total:
+                self._say("orders", ref, f"says {filled} is filled, but its executions make {total:f}", None)
+
+    def _kill_switch(self) -> None:
+        rows = self._file.rows("SELECT state, epoch, changed_by, reason FROM kill_switch")
+        stored = tuple(rows[0]) if rows else None
+        if stored != self._switch:
+            self._say("kill_switch", "", f"is {_switch(stored)}, but the log says {_switch(self._switch)}", None)
+
+    # ---- helpers
+
+    def _row(self, sql: str, name: object) -> tuple[Any, ...] | None:
+        rows = self._file.rows(sql, (name,))
+        return rows[0] if rows else None
+
+    def _same(self, table: str, name: str, entry: Entry, *pairs: tuple[str, object, object]) -> None:
+        wrong = [column for column, told, stored in pairs if told != stored]
+        if wrong:
+            self._say(table, name, f"{', '.join(wrong)} differ from the log", entry["seq"])
+
+    def _say(self, table: str, name: str, words: str, seq: int | None) -> None:
+        self.count += 1
+        if len(self.found) < MOST:
+            self.found.append(Divergence(table, name, words, seq))
+
+
+def _switch(state: Iterable[object] | None) -> str:
+    return "not set" if state is None else " ".join(str(part) for part in state)
+
+
+def _json(text: object) -> object:
+    try:
+        return json.loads(str(text))
+    except ValueError:
+        return None
+
+
+def _digest(body: object) -> str:
+    try:
+        return Preview.model_validate_json(str(body)).digest
+    except ValueError:
+        return "unreadable"
+
+
+def _decimal(text: object) -> Decimal | None:
+    try:
+        return Decimal(str(text))
+    except InvalidOperation:
+        return None
+
+
+def _us(moment: str) -> int:
+    return to_us(datetime.fromisoformat(moment).astimezone(UTC))
+
+
+def _moment(entry: Entry) -> int:
+    """When it was done by the clock of then: an entry is never dated before the one it follows."""
+    return _us(entry["body"].get("clock_said") or entry["at"])
