@@ -100,6 +100,13 @@ class LiveSection(Frozen):
     """Policy of live orders."""
 
 
+class AuditSection(Frozen):
+    folder: str = Field(default_factory=lambda: str(Path(platformdirs.user_state_dir(APP)) / "audit"))
+    """Where the signing key and the checkpoints of the audit log are kept. Outside the data folder."""
+    checkpoint_minutes: Annotated[int, Field(ge=1, le=1440)] = 5
+    """How often a running router writes a checkpoint."""
+
+
 class RiskSection(Frozen):
     policy_id: str | None = "example"
     """Which of the policies below is in force."""
@@ -127,6 +134,7 @@ class Config(Frozen):
     broker: BrokerSection = Field(default_factory=BrokerSection)
     paper: PaperSection = Field(default_factory=PaperSection)
     live: LiveSection = Field(default_factory=LiveSection)
+    audit: AuditSection = Field(default_factory=AuditSection)
     risk: RiskSection = Field(default_factory=RiskSection)
     policies: Mapping[str, LimitPolicy] = Field(default_factory=lambda: {"example": EXAMPLE_POLICY})
 
@@ -380,6 +388,10 @@ DEFAULT_TOML = """\
 # allow_live_trading = false
 # allowed_accounts = []
 # risk_policy_id = "example"
+
+[audit]
+# folder = "..."                  # signing key and checkpoints of the audit log; outside the data folder
+# checkpoint_minutes = 5          # how often a running router writes a checkpoint
 
 [risk]
 # policy_id = "example"           # which of the policies below is in force

@@ -57,7 +57,8 @@ def _play(loaded: Loaded, home: Path, *, as_json: bool, quiet: bool) -> int:
     elif not quiet:
         print("\n".join(outcome.lines()))
     if outcome.ok:
-        shutil.rmtree(home, ignore_errors=True)
+        for folder in (home, Path(f"{home}-audit")):
+            shutil.rmtree(folder, ignore_errors=True)
     else:
         print(f"the scene did not come out right; its files are kept in {home}", file=sys.stderr)
     return 0 if outcome.ok else 1

@@ -26,6 +26,9 @@ enabled = {live}
 allow_live_trading = {live}
 allowed_accounts = {live_accounts}
 {live_policy}
+[audit]
+folder = {audit}
+
 [risk]
 policy_id = "demo"
 
@@ -47,6 +50,7 @@ def write_demo_settings(home: Path, *, mode: str, seed: int, hold_back: int) -> 
     live = mode == "live"
     text = _TEMPLATE.format(
         home=_toml_string(str(home)),
+        audit=_toml_string(f"{home}-audit"),
         mode=mode,
         seed=seed,
         hold_back=hold_back,
