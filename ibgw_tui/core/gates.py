@@ -194,14 +194,14 @@ def risk_policy(order: OrderTerms, context: GateContext, limits: tuple[Finding, 
     if limits is None:
         words, action = f"the limit policy {name!r} is not defined", f"define [policies.{name}] in the configuration"
         return Finding(gate, code, UNKNOWN, words, name, user_action=action, source="configuration")
-    broken = [finding for finding in limits if finding.blocks]
+    statuses = [finding.status for finding in limits]
+    broken = [limits[at] for at, status in enumerate(statuses) if status is REFUSE or status is UNKNOWN]
     source = f"policy {name}"
     if broken:
         words = f"{len(broken)} of {len(limits)} limit checks refuse, first {broken[0].code}"
         action = "read the limit findings"
         return Finding(gate, code, REFUSE, words, name, "all pass", None, None, action, context.now, source)
-    warned = sum([finding.status is CheckStatus.WARN for finding in limits])
-    armed = sum([finding.status is not OFF for finding in limits])
+    warned, armed = statuses.count(CheckStatus.WARN), len(statuses) - statuses.count(OFF)
     words = f"all {armed} armed limit checks pass" + (f", {warned} with a warning" if warned else "")
     return Finding(gate, code, PASS, words, name, "all pass", as_of=context.now, source=source)
 
@@ -371,10 +371,10 @@ def _headline(
         if context.risk_policy_id is not None:
             return ErrorCode.LIVE_POLICY_UNKNOWN, None, finding.message, action
         return ErrorCode.LIVE_GATE_MISSING, finding.code, f"{finding.code}: {finding.message}", action
-    failing = [(gate, finding) for gate, finding in zip(GATES, gates, strict=True) if finding.blocks]
+    failing = [at for at, found in enumerate(gates) if found.status is REFUSE or found.status is UNKNOWN]
     if not failing:
         return None, None, "every gate passes", ""
-    gate, finding = failing[0]
+    gate, finding = GATES[failing[0]], gates[failing[0]]
     error = gate.headline
     if len(failing) == 1 and gate.name == RISK_POLICY and limits:
         finding = next(limit for limit in limits if limit.blocks)

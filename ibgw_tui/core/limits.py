@@ -13,13 +13,12 @@ from decimal import Decimal
 from ibgw_tui.core.context import LimitContext, Market, OrderTerms
 from ibgw_tui.core.decision import Finding
 from ibgw_tui.core.policy import LimitPolicy
-from ibgw_tui.core.prices import converted, notional_of, number, reference_price, worst_case_price
+from ibgw_tui.core.prices import bps_shown, converted, notional_of, number, reference_price, worst_case_price
 from ibgw_tui.core.terms import EXACT, CheckStatus, Money, QuoteStatus, Side
 
 Check = Callable[[OrderTerms, LimitPolicy, LimitContext], Finding]
 
 _TEN_THOUSAND = Decimal(10_000)
-_SHOWN_BPS = Decimal("0.01")
 
 
 # ---- the checks of the seed, in its order
@@ -50,7 +49,7 @@ def policy_enabled(order: OrderTerms, policy: LimitPolicy, context: LimitContext
 
 
 def symbol(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    code, allowed = "LIVE_SYMBOL_REFUSED", ", ".join(policy.allowed_symbols) or "none"
+    code, allowed = "LIVE_SYMBOL_REFUSED", policy.symbols_shown
     if order.symbol not in policy.allowed_symbols:
         return Finding(
             "symbol",
@@ -69,7 +68,7 @@ def symbol(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Fin
 
 def asset_class(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
     code, observed = "LIVE_ASSET_CLASS_REFUSED", order.asset_class.value
-    allowed = ", ".join(kind.value for kind in policy.allowed_asset_classes) or "none"
+    allowed = policy.classes_shown
     if order.asset_class not in policy.allowed_asset_classes:
         return Finding(
             "asset_class",
@@ -246,9 +245,9 @@ def price_collar(order: OrderTerms, policy: LimitPolicy, context: LimitContext) 
         )
     # Compared without a division, so that equality is exact; the quotient is only for people.
     distance = EXACT.multiply(abs(EXACT.subtract(price.amount, base)), _TEN_THOUSAND)
-    shown = EXACT.divide(distance, base)
+    shown = bps_shown(distance, base)
     broken = distance > EXACT.multiply(Decimal(limit), base)
-    observed = number(shown.quantize(_SHOWN_BPS, context=EXACT))
+    observed = number(shown)
     market = context.market
     return Finding(
         "price_collar",
@@ -258,7 +257,7 @@ def price_collar(order: OrderTerms, policy: LimitPolicy, context: LimitContext) 
         observed,
         str(limit),
         "bps",
-        number((Decimal(limit) - shown).quantize(_SHOWN_BPS, context=EXACT)),
+        number(limit - shown),
         "bring the price nearer to the market" if broken else None,
         market.as_of if market else None,
         market.source if market else None,
@@ -380,13 +379,14 @@ def _at_most(
 ) -> Finding:
     broken = observed > limit
     word = "is above" if broken else "is within"
+    seen, allowed = number(observed), number(limit)
     return Finding(
         check,
         code,
         CheckStatus.REFUSE if broken else CheckStatus.PASS,
-        f"{what} {number(observed)} {unit} {word} the limit of {number(limit)} {unit}",
-        number(observed),
-        number(limit),
+        f"{what} {seen} {unit} {word} the limit of {allowed} {unit}",
+        seen,
+        allowed,
         unit,
         number(EXACT.subtract(limit, observed)),
         remedy if broken else None,

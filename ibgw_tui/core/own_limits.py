@@ -14,7 +14,7 @@ from ibgw_tui.core.context import LimitContext, Market, OrderTerms, OwnOrder, Pr
 from ibgw_tui.core.decision import Finding
 from ibgw_tui.core.limits import Check
 from ibgw_tui.core.policy import LimitPolicy
-from ibgw_tui.core.prices import converted, number, reference_price, trail_of, worst_case_price
+from ibgw_tui.core.prices import bps_shown, converted, number, reference_price, trail_of, worst_case_price
 from ibgw_tui.core.terms import EXACT, CheckStatus, HoursKind, Mode, OrderType, QuoteStatus, Side
 
 PASS, WARN, REFUSE, UNKNOWN, OFF = (
@@ -25,7 +25,6 @@ PASS, WARN, REFUSE, UNKNOWN, OFF = (
     CheckStatus.OFF,
 )
 _ZERO, _TEN_THOUSAND = Decimal(0), Decimal(10_000)
-_SHOWN_BPS = Decimal("0.01")
 _TRAILING = frozenset({OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT})
 _STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT}) | _TRAILING
 
@@ -60,7 +59,7 @@ def quote_reliable(order: OrderTerms, policy: LimitPolicy, context: LimitContext
         words = "there is no quote to rely on"
         return Finding(check, code, UNKNOWN, words, None, allowed, "bps", user_action="wait for market data")
     problem, spread = _quote_problem(market, limit, live=live)
-    observed = None if spread is None else number(spread.quantize(_SHOWN_BPS, context=EXACT))
+    observed = None if spread is None else number(spread)
     room = None if spread is None or limit is None else _left(Decimal(limit), spread)
     return Finding(
         check,
@@ -93,9 +92,9 @@ def _quote_problem(market: Market, limit: int | None, *, live: bool) -> tuple[st
         return (None if limit is None else "the spread cannot be measured at a price that is not positive"), None
     # Compared without a division, so that equality is exact; the quotient is only for people.
     wide = EXACT.multiply(EXACT.subtract(ask.amount, bid.amount), 2 * _TEN_THOUSAND)
-    spread = EXACT.divide(wide, twice_middle)
+    spread = bps_shown(wide, twice_middle)
     if limit is not None and wide > EXACT.multiply(Decimal(limit), twice_middle):
-        return f"the spread of {number(spread.quantize(_SHOWN_BPS, context=EXACT))} bps is above {limit} bps", spread
+        return f"the spread of {number(spread)} bps is above {limit} bps", spread
     return None, spread
 
 
@@ -243,14 +242,15 @@ def max_position(order: OrderTerms, policy: LimitPolicy, context: LimitContext) 
     shortest = EXACT.subtract(EXACT.subtract(held.filled, sells), order.quantity if order.side is Side.SELL else _ZERO)
     worst = max(longest, -shortest, _ZERO)
     broken = worst > limit
-    words = f"{number(shortest)} to {number(longest)} if one side fills; {number(limit)} units allowed either way"
+    allowed = number(limit)
+    words = f"{number(shortest)} to {number(longest)} if one side fills; {allowed} units allowed either way"
     return Finding(
         check,
         code,
         REFUSE if broken else PASS,
         words,
         number(worst),
-        number(limit),
+        allowed,
         "units",
         _left(limit, worst),
         "lower the quantity, or cancel working orders" if broken else None,
@@ -411,18 +411,19 @@ def price_drift(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -
         words = f"the market {'when it was approved' if then is None else 'now'} is not known"
         return _unknown(check, code, words, str(limit), "bps", "review and approve it again")
     moved = EXACT.multiply(EXACT.multiply(Decimal(order.side.sign), EXACT.subtract(now, then)), _TEN_THOUSAND)
-    shown = EXACT.divide(moved, then).quantize(_SHOWN_BPS, context=EXACT)
+    shown = bps_shown(moved, then)
     broken = moved > EXACT.multiply(Decimal(limit), then)
-    words = f"the market moved {number(shown)} bps against the order since its approval; {limit} bps are allowed"
+    observed = number(shown)
+    words = f"the market moved {observed} bps against the order since its approval; {limit} bps are allowed"
     return Finding(
         check,
         code,
         REFUSE if broken else PASS,
         words,
-        number(shown),
+        observed,
         str(limit),
         "bps",
-        _left(Decimal(limit), shown),
+        number(limit - shown),
         "review and approve it again" if broken else None,
         _as_of(context.market),
         _source(context.market),

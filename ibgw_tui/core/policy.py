@@ -120,6 +120,15 @@ class LimitPolicy(Frozen):
         """SHA-256 (hex) of every number in it; approvals and audit entries carry it."""
         return digest_of("policy", self.model_dump(mode="json"))
 
+    @cached_property
+    def symbols_shown(self) -> str:
+        """For findings, which are made every second."""
+        return ", ".join(self.allowed_symbols) or "none"
+
+    @cached_property
+    def classes_shown(self) -> str:
+        return ", ".join(kind.value for kind in self.allowed_asset_classes) or "none"
+
     def effective(self, account: str, symbol: str) -> LimitPolicy:
         """The policy for one account and symbol, with every override that names them applied."""
         if not self.accounts and not self.symbols:

@@ -5,7 +5,7 @@ None means that an input is missing; whoever armed the check then refuses.
 
 from __future__ import annotations
 
-from decimal import Decimal
+from decimal import ROUND_HALF_EVEN, Context, Decimal
 
 from ibgw_tui.core.context import LimitContext, Market, OrderTerms, Price
 from ibgw_tui.core.policy import LimitPolicy
@@ -14,9 +14,22 @@ from ibgw_tui.core.terms import EXACT, AssetClass, OrderType, QuoteStatus, Side
 _TEN_THOUSAND = Decimal(10_000)
 
 
+_FOR_PEOPLE = Context(prec=34, rounding=ROUND_HALF_EVEN)
+_BPS = Decimal("0.01")
+_LARGEST_BPS = Decimal(10) ** 20
+
+
+def bps_shown(distance: Decimal, base: Decimal) -> Decimal:
+    """A quotient in basis points to two digits, for people: what decides is compared without a division."""
+    quotient = _FOR_PEOPLE.divide(distance, base)
+    return quotient.quantize(_BPS, context=_FOR_PEOPLE) if abs(quotient) < _LARGEST_BPS else quotient
+
+
 def number(value: Decimal) -> str:
     """A number as findings show it: grouped by nothing, no exponent, no trailing zeros."""
-    text = format(value, "f")
+    text = str(value)
+    if "E" in text:
+        text = format(value, "f")
     return text.rstrip("0").rstrip(".") if "." in text else text
 
 

@@ -89,7 +89,9 @@ def _utc(value: object) -> datetime:
 
 def iso(moment: datetime) -> str:
     """UTC, microseconds, with Z: the one written form of a moment."""
-    return moment.astimezone(UTC).isoformat(timespec="microseconds")[:26] + "Z"
+    if moment.tzinfo is not UTC:
+        moment = moment.astimezone(UTC)
+    return moment.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 Moment = Annotated[datetime, BeforeValidator(_utc), PlainSerializer(iso, return_type=str)]

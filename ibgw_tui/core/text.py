@@ -41,6 +41,8 @@ def sanitise(text: str) -> str:
     Line feeds stay, tabs become a space. Idempotent. Marks are `␛` for an escape sequence and `¿`
     for any other character that was taken out.
     """
+    if text.isascii() and text.isprintable():
+        return text  # nearly all text is; ten thousand decisions have a million of them
     normalised = unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
     without_escapes = _ESCAPE_SEQUENCE.sub(MARK, normalised)
     kept = [_KEPT_WHITESPACE.get(c, CONTROL_MARK if _is_invisible(c) else c) for c in without_escapes]
