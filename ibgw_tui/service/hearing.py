@@ -18,6 +18,7 @@ from ibgw_tui.core.broker import (
 )
 from ibgw_tui.core.lifecycle import Actor, IllegalTransition, Signal, Status, advance
 from ibgw_tui.core.records import OrderRecord
+from ibgw_tui.core.terms import iso
 from ibgw_tui.core.text import one_line
 from ibgw_tui.store import Change, OrderStore
 
@@ -70,7 +71,13 @@ def _execution(store: OrderStore, change: Change, report: ExecutionReport) -> No
         record,
         Signal.FILL if complete else Signal.FILL_PART,
         f"filled {record.filled:f} of {record.intent.quantity:f}",
-        detail={"exec_id": report.exec_id, "quantity": f"{report.quantity:f}", "price": f"{report.price:f}"},
+        detail={
+            "exec_id": report.exec_id,
+            "quantity": f"{report.quantity:f}",
+            "price": f"{report.price:f}",
+            "at": iso(report.at),
+            "corrects": report.corrects,
+        },
         always=True,
     )
     if record.filled > record.intent.quantity:
@@ -130,14 +137,14 @@ def apply_signal(
     signal: Signal,
     text: str,
     *,
-    detail: dict[str, str] | None = None,
+    detail: dict[str, str | None] | None = None,
     always: bool = False,
 ) -> None:
     """Advance by the broker's word, or record that it fits no row."""
     try:
         follower = advance(record.status, signal, Actor.BROKER)
     except IllegalTransition as error:
-        change.add_discrepancy(f"{error} {text}".strip(), order_ref=record.order_ref)
+        change.add_discrepancy(f"{error} {text}".strip(), order_ref=record.order_ref, detail=detail)
         return
     if follower is record.status and not always:
         return  # said before

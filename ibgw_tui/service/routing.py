@@ -32,6 +32,7 @@ from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.hearing import hear
 from ibgw_tui.service.previewing import Previewer, outdate
 from ibgw_tui.service.submitting import Submitter
+from ibgw_tui.service.witness import Witness
 from ibgw_tui.store import OrderStore
 from ibgw_tui.store.thread import StoreThread
 
@@ -77,11 +78,13 @@ class Router:
         clock: Callable[[], datetime],
         make_id: Callable[[], str],
         pid: int,
+        witness: Witness | None = None,
     ) -> None:
         self._store = store
         self._broker = broker
         self._rules = rules
         self._clock = clock
+        self._witness = witness
         self._pid = pid
         self._principal = f"router-{pid}"
         asking = Asking(broker, rules=rules, clock=clock)
@@ -128,6 +131,7 @@ class Router:
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._beating())
+                group.create_task(self._witnessing())
                 await self._broker.connect()
                 group.create_task(self._hearing())
                 await self._store.run(outdate, self._rules.policy_digest, self._principal, self._token)
@@ -149,6 +153,8 @@ class Router:
         lease, self._lease = self._lease, None
         if lease is not None:
             await self._store.run(_release, lease.token)
+            if self._witness is not None:
+                await self._guard("checkpoint", self._store.run, self._witness.write, "clean stop")
             await self._say_link(LinkState.DISCONNECTED, "the router stopped")
 
     # ---- the loops
@@ -166,6 +172,12 @@ class Router:
         while True:
             if not await self._store.run(_beat, self._token):
                 raise LeaseLost
+            await asyncio.sleep(PULSE_SECONDS)
+
+    async def _witnessing(self) -> None:
+        """Checkpoints of the audit log: at start, every few minutes, and when the kill switch changes."""
+        while self._witness is not None:
+            await self._guard("checkpoint", self._store.run, self._witness.look)
             await asyncio.sleep(PULSE_SECONDS)
 
     async def _hearing(self) -> None:

@@ -6,10 +6,8 @@ needs to open exactly that file. Nothing here writes, migrates or repairs.
 
 from __future__ import annotations
 
-import multiprocessing
 import os
 from collections.abc import Iterator, Sequence
-from concurrent.futures import ProcessPoolExecutor, as_completed
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -107,6 +105,9 @@ class AuditFile:
         return self._verify_shared(size, hands, progress)
 
     def _verify_shared(self, size: int, hands: int, progress: Progress | None) -> ChainVerdict:
+        import multiprocessing  # only a long log is worth what these cost to load
+        from concurrent.futures import ProcessPoolExecutor, as_completed
+
         problems: list[tuple[int, bytes, AuditProblem]] = []
         done = 0
         with ProcessPoolExecutor(hands, mp_context=multiprocessing.get_context("spawn")) as pool:

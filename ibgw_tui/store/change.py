@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -289,12 +289,19 @@ class Change:
     def add_commission(self, exec_id: str, commission: Money) -> None:
         fills.add_commission(self._connection, exec_id, commission)
 
-    def add_discrepancy(self, text: str, *, order_ref: str | None = None) -> None:
+    def add_discrepancy(
+        self, text: str, *, order_ref: str | None = None, detail: Mapping[str, Any] | None = None
+    ) -> None:
+        """`detail` goes to the audit log: an execution that fits no status is recorded there all the same."""
         self._connection.execute(
             "INSERT INTO discrepancies (at_us, order_ref, text) VALUES (?, ?, ?)", (to_us(self.now), order_ref, text)
         )
         self.append_audit(
-            "discrepancy", actor=Actor.ROUTER, principal="router", order_ref=order_ref, body={"text": text}
+            "discrepancy",
+            actor=Actor.ROUTER,
+            principal="router",
+            order_ref=order_ref,
+            body={"text": text, **(detail or {})},
         )
 
     # ---- kill switch and lease

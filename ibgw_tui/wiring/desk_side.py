@@ -10,6 +10,7 @@ from ibgw_tui.service.desk_views import Views
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.review import Review
 from ibgw_tui.store import OrderStore
+from ibgw_tui.wiring.audit_side import checkpoints_of
 from ibgw_tui.wiring.clock import make_uuid7, utc_now
 from ibgw_tui.wiring.paths import resolve_home
 from ibgw_tui.wiring.rules import desk_rules
@@ -37,8 +38,10 @@ class DeskSide:
 
 def open_desk_side(loaded: Loaded) -> DeskSide:
     """Raises OrderStoreError."""
-    store, rules = OrderStore.open(resolve_home(loaded).database, clock=utc_now), desk_rules(loaded.config)
-    health = AuditHealth(store)
+    database, rules = resolve_home(loaded).database, desk_rules(loaded.config)
+    checkpoints = checkpoints_of(loaded, database)
+    store = OrderStore.open(database, clock=utc_now)
+    health = AuditHealth(store, checkpoints)
     return DeskSide(
         store,
         Views(store, rules=rules, clock=utc_now, health=health),

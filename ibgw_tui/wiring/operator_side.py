@@ -27,8 +27,10 @@ from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.review import Review, Verdict
 from ibgw_tui.service.routing import Router
 from ibgw_tui.service.views import DeskState, OrderRow, Shown, Ticket
+from ibgw_tui.service.witness import Witness
 from ibgw_tui.store import OrderStore
 from ibgw_tui.store.thread import StoreThread
+from ibgw_tui.wiring.audit_side import witness_of
 from ibgw_tui.wiring.clock import make_uuid7, utc_now
 from ibgw_tui.wiring.market import make_broker
 from ibgw_tui.wiring.paths import resolve_home
@@ -151,6 +153,7 @@ async def operator_desk(
     rules: DeskRules,
     *,
     broker: Broker | None,
+    witness: Witness | None = None,
     read_only: bool = False,
     clock: Callable[[], datetime] = utc_now,
     make_id: Callable[[], str] = make_uuid7,
@@ -158,12 +161,13 @@ async def operator_desk(
 ) -> AsyncIterator[OperatorDesk]:
     """Open the store, start the router (unless read-only or without a broker), and take all down again."""
     thread = StoreThread(database, clock=clock, automated=False)
-    roles = await thread.run(lambda store: _roles(store, rules, clock, make_id, read_only))
+    roles = await thread.run(lambda store: _roles(store, rules, clock, make_id, read_only, witness))
     router = None
     if broker is not None and not read_only:
         router = Router(
-            thread, broker, rules=rules, health=roles.health, clock=clock, make_id=make_id, pid=pid or os.getpid()
-        )
+            thread, broker, rules=rules, health=roles.health, clock=clock, make_id=make_id, pid=pid or os.getpid(),
+            witness=witness,
+        )  # fmt: skip
     desk = OperatorDesk(thread, roles, router, rules, clock)
     listener = await thread.run(lambda store: store.listen())
     loop = asyncio.get_running_loop()
@@ -194,6 +198,7 @@ def open_desk(
         home.database,
         desk_rules(loaded.config, enable_live=enable_live),
         broker=make_broker(loaded.config, home.folder, utc_now),
+        witness=witness_of(loaded, home.database),
         read_only=read_only,
     )
 
@@ -213,8 +218,13 @@ async def route_until(stopped: asyncio.Event, loaded: Loaded, *, enable_live: bo
 
 
 def _roles(
-    store: OrderStore, rules: DeskRules, clock: Callable[[], datetime], make_id: Callable[[], str], read_only: bool
+    store: OrderStore,
+    rules: DeskRules,
+    clock: Callable[[], datetime],
+    make_id: Callable[[], str],
+    read_only: bool,
+    witness: Witness | None,
 ) -> Roles:
-    health = AuditHealth(store)
+    health = AuditHealth(store, witness.checkpoints if witness else None)
     review = None if read_only else Review(store, rules=rules, make_id=make_id, health=health)
     return Roles(Views(store, rules=rules, clock=clock, health=health), review, health)
