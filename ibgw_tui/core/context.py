@@ -457,5 +457,3 @@ class GateContext:
     """False only where there is no session to ask (a hand-written case)."""
     configured_at: datetime | None = None
     """When the configuration was read."""
-    evidence: Mapping[str, str] | None = None
-    """For gate 10: what happened on paper so far."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
@@ -21,9 +22,9 @@ from ibgw_tui.core.lifecycle import (
     Signal,
     Status,
 )
-from ibgw_tui.core.orders import digest_of, parse_intent
+from ibgw_tui.core.orders import OrderIntent, digest_of, parse_intent
 from ibgw_tui.core.records import OrderRecord, SwitchState
-from ibgw_tui.core.terms import IdempotencyKey
+from ibgw_tui.core.terms import IdempotencyKey, iso
 from ibgw_tui.core.text import one_line
 from ibgw_tui.service.switch import close_switch
 from ibgw_tui.store import OrderStore
@@ -56,6 +57,7 @@ class Staging:
         _check_key(key)
         request_hash = digest_of("stage", intent.model_dump(mode="json"))
         with self._store.write() as change:
+            _check_good_till(intent, change.now)
             if key is not None:
                 claimed = change.claim_key(self._principal, key, operation="stage", request_hash=request_hash)
                 if not claimed.is_new:
@@ -139,6 +141,17 @@ class Staging:
 
 
 _KEY: TypeAdapter[str] = TypeAdapter(IdempotencyKey)
+
+
+def _check_good_till(intent: OrderIntent, now: datetime) -> None:
+    """A moment that has passed cannot be meant; the broker would refuse it after the operator's yes."""
+    if intent.good_till is not None and intent.good_till <= now:
+        raise InvalidRequest(
+            f"good_till: {iso(intent.good_till)} has passed",
+            user_action="give a later moment, or another time_in_force",
+            code=ErrorCode.ORDER_VALIDATION_FAILED,
+            problems=[f"good_till: {iso(intent.good_till)} has passed; give a later moment"],
+        )
 
 
 def _check_key(key: str | None) -> None:
