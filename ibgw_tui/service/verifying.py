@@ -182,6 +182,10 @@ def _remarks(
     remarks = []
     if not binding:
         remarks.append("no checkpoint to compare with: a cut-off end or an older copy of the file cannot be seen")
+    if checkpoints.is_inside:
+        remarks.append(
+            "the checkpoints lie inside the data folder: a copy of it put back brings its own; set audit.folder"
+        )
     accepted = [saved for saved in good if saved.accepts is not None]
     if accepted:
         newest = accepted[-1]

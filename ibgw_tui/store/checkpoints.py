@@ -47,12 +47,9 @@ class Checkpoints:
     """The checkpoints of one database."""
 
     def __init__(self, folder: Path, database: Path) -> None:
-        place, data = folder.absolute(), database.absolute().parent
-        if place == data or data in place.parents:
-            raise SettingsError(
-                f"audit.folder ({folder}) lies inside the data folder: what goes with the database proves nothing of it",
-                user_action="set audit.folder to a folder outside desk.home",
-            )
+        data = database.absolute().parent
+        self.is_inside = folder.absolute() == data or data in folder.absolute().parents
+        """Whether the witness lies where the witnessed does: whoever puts the folder back puts back both."""
         self.folder = folder
         name = hashlib.sha256(os.fsencode(database.absolute())).hexdigest()[:12]
         self.path = folder / f"{data.name}-{name}.checkpoints.jsonl"

@@ -21,7 +21,7 @@ from ibgw_tui.wiring.paths import resolve_home
 
 
 def checkpoints_of(loaded: Loaded, database: Path) -> Checkpoints:
-    """Raises SettingsError when the folder lies inside the data folder."""
+    """Raises SettingsError when the setting names no folder."""
     folder = loaded.config.audit.folder.strip()
     if not folder:
         raise SettingsError("audit.folder is empty", user_action="name a folder, or leave the setting out")
