@@ -31,6 +31,9 @@ COMMANDS = {
     "withdraw": f"{_HERE}.orders:withdraw",
     "kill": f"{_HERE}.kill:kill",
     "audit": f"{_HERE}.audit:audit",
+    "doctor": f"{_HERE}.doctor:doctor",
+    "backup": f"{_HERE}.backup:backup",
+    "restore": f"{_HERE}.backup:restore",
     "config": f"{_HERE}.settings:config",
     "completion": f"{_HERE}.completion:completion",
 }

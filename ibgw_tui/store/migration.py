@@ -73,64 +73,56 @@ def _climb(connection: apsw.Connection, path: Path) -> None:
 
 
 def _keep_copy(path: Path, version: int) -> None:
-    """A checked copy of the file as it is. The caller holds the write lock, so nothing moves meanwhile."""
-    target = _unused(path, version)
-    source = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)
-    copy = apsw.Connection(str(target))
-    verdict = "not finished"
+    """A verified copy of the file as it is. The caller holds the write lock, so nothing moves meanwhile."""
+    # Looking into a file needs the schema that this module knows.
+    from ibgw_tui.store.backup import back_up
+
     try:
-        # In one step: a stepped backup starts over whenever somebody commits.
-        with copy.backup("main", source, "main") as backup:
-            backup.step(-1)
-        copy.execute("PRAGMA journal_mode = delete").fetchall()
-        verdict = str(copy.execute("PRAGMA quick_check").fetchall()[0][0])
-    finally:
-        copy.close()
-        source.close()
-        if verdict != "ok":
-            target.unlink()
-    if verdict != "ok":
+        back_up(path, _unused(path, version))
+    except OrderStoreError as error:
         raise OrderStoreError(
-            f"the copy made before upgrading is not sound ({verdict})",
-            user_action="stop, keep the file, and restore a verified backup; nothing was changed",
+            f"{error.message} (while {path.name} was copied before its upgrade; it was not changed)",
+            code=error.code,
+            user_action=error.user_action,
+            retryable=error.retryable,
+        ) from error
+
+
+def _unused(path: Path, version: int) -> Path:
+    """A new name: an earlier copy is never overwritten."""
+    number = 1
+    while True:
+        target = path.with_name(f"{path.name}.version-{version}.copy-{number}")
+        if not os.path.lexists(target):
+            return target
+        number += 1
+
+
+def _compare(connection: apsw.Connection) -> None:
+    problems = schema_problems(connection, VERSION)
+    if problems:
+        raise OrderStoreError(
+            f"the database is not as this program made it; {'; '.join(problems)}",
+            user_action="stop, keep the file, and restore a verified backup",
             retryable=False,
         )
 
 
-def _unused(path: Path, version: int) -> Path:
-    """An empty private file of a new name: an earlier copy is never overwritten."""
-    number = 1
-    while True:
-        target = path.with_name(f"{path.name}.version-{version}.copy-{number}")
-        try:
-            os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
-        except FileExistsError:
-            number += 1
-        else:
-            return target
-
-
-def _compare(connection: apsw.Connection) -> None:
-    found, expected = _schema_of(connection), expected_schema()
-    if found == expected:
-        return
+def schema_problems(connection: apsw.Connection, version: int) -> list[str]:
+    """What is missing from, or was added to, a file of that version. Empty when it is as this program made it."""
+    found, expected = _schema_of(connection), expected_schema(version)
     lacks = sorted(f"{kind} {name}" for kind, name, _ in expected - found)
     extra = sorted(f"{kind} {name}" for kind, name, _ in found - expected if f"{kind} {name}" not in lacks)
     words = [f"it lacks what it was made with: {', '.join(lacks)}"] if lacks else []
-    words += [f"something was added to it: {', '.join(extra)}"] if extra else []
-    raise OrderStoreError(
-        f"the database is not as this program made it; {'; '.join(words)}",
-        user_action="stop, keep the file, and restore a verified backup",
-        retryable=False,
-    )
+    return words + ([f"something was added to it: {', '.join(extra)}"] if extra else [])
 
 
 @functools.cache
-def expected_schema() -> Schema:
-    """What the steps make of an empty file."""
+def expected_schema(version: int = VERSION) -> Schema:
+    """What the steps up to that version make of an empty file."""
     blank = apsw.Connection(":memory:")
     try:
-        for _, statements in MIGRATIONS:
+        for _, statements in MIGRATIONS[:version]:
             for statement in statements:
                 blank.execute(statement).fetchall()
         return _schema_of(blank)

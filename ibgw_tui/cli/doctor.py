@@ -1,0 +1,61 @@
+"""`doctor`: is everything here as it has to be, and if not, what to do."""
+
+from __future__ import annotations
+
+import sys
+
+import click
+
+from ibgw_tui.cli.commands import Globals, command
+from ibgw_tui.cli.exits import Exit
+from ibgw_tui.cli.output import table
+from ibgw_tui.service.doctor import Check, Health
+
+_COLOURS = {Health.OK: "green", Health.WARN: "yellow", Health.FAIL: "red"}
+_CODES = {"configuration": Exit.BAD_CONFIGURATION, "audit log": Exit.AUDIT_BROKEN}
+"""The exit code of the first check that failed; of all others UNAVAILABLE."""
+
+
+@command(
+    "doctor",
+    help="Examine this desk: program, configuration, files, store, audit log, clock. Changes nothing, and works on a "
+    "store that is missing, locked or broken. The exit code is not 0 when a check fails.",
+    examples="""
+        ibgw doctor
+        ibgw doctor --full --json
+    """,
+)
+@click.option("--full", is_flag=True, help="Read every index and the whole audit log, too.")
+def doctor(state: Globals, full: bool) -> int:
+    from ibgw_tui.wiring.doctor import examine
+
+    watched = sys.stderr.isatty() and not state.quiet
+    checks = examine(state.config, state.home, full=full, progress=state.console.progress if watched else None)
+    failed = [check for check in checks if check.health is Health.FAIL]
+    warned = [check for check in checks if check.health is Health.WARN]
+    state.console.result(
+        {
+            "doctor": {
+                "ok": not failed,
+                "failed": len(failed),
+                "warned": len(warned),
+                "full": full,
+                "checks": [check.as_json() for check in checks],
+            }
+        },
+        *_lines(checks, state),
+    )
+    return _CODES.get(failed[0].name, Exit.UNAVAILABLE) if failed else Exit.OK
+
+
+def _lines(checks: list[Check], state: Globals) -> list[str]:
+    """A line a check: health, name, what was found, what to do."""
+    rows = [
+        (check.health.value, check.name, check.value + (f"  ->  {check.remedy}" if check.remedy else ""))
+        for check in checks
+    ]
+    lines = table(["", "CHECK", "FOUND"], rows)[1:]
+    return [
+        state.console.paint(line[:4], _COLOURS[check.health]) + line[4:]
+        for line, check in zip(lines, checks, strict=True)
+    ]
