@@ -29,6 +29,7 @@ COMMANDS = {
     "show": f"{_HERE}.orders:show",
     "wait": f"{_HERE}.orders:wait",
     "withdraw": f"{_HERE}.orders:withdraw",
+    "explain": f"{_HERE}.explain:explain",
     "kill": f"{_HERE}.kill:kill",
     "audit": f"{_HERE}.audit:audit",
     "doctor": f"{_HERE}.doctor:doctor",

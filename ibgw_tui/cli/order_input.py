@@ -59,7 +59,7 @@ def read_order_file(source: str) -> dict[str, Any]:
     if not raw.strip():
         raise _bad_file(name, "is empty; give one JSON object")
     try:
-        data = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=_no_twins, parse_constant=str)
+        data = json.loads(raw.decode("utf-8-sig"), object_pairs_hook=no_twins, parse_constant=str)
     except UnicodeDecodeError as error:
         raise _bad_file(name, f"is not UTF-8 text (byte {error.start})") from error
     except json.JSONDecodeError as error:
@@ -81,7 +81,7 @@ def _bad_file(name: str, problem: str) -> InvalidRequest:
     )
 
 
-def _no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def no_twins(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     """A field given twice has two meanings: refuse rather than take the last."""
     data = dict(pairs)
     if len(data) != len(pairs):

@@ -37,6 +37,15 @@ def document(body: Mapping[str, Any]) -> str:
     return json.dumps({"schema_version": SCHEMA_VERSION, **harmless(body)}, ensure_ascii=True, allow_nan=False)
 
 
+def bare_line(body: Mapping[str, Any]) -> str:
+    """A document without its version, for streams whose every line has a published form; made for many of them."""
+    text = json.dumps(body, ensure_ascii=True, allow_nan=False)
+    # Whatever is not harmless is written as an escape by now, but for DEL, which JSON does not mind.
+    if "\\" in text or "\x7f" in text:
+        return json.dumps(harmless(body), ensure_ascii=True, allow_nan=False)
+    return text
+
+
 def error_body(error: BaseException) -> dict[str, Any]:
     """An error as the contract writes it."""
     if not isinstance(error, GatewayError):
@@ -86,6 +95,10 @@ class Console:
     def line(self, body: Mapping[str, Any], text: str) -> None:
         """One of a stream of answers (a followed log): a JSON document a line, or a line of text."""
         self._write(document(body) if self.as_json else text)
+
+    def bare(self, body: Mapping[str, Any], text: str) -> None:
+        """One of a stream of answers whose JSON form is published to the letter (`explain --cases`)."""
+        self._write(bare_line(body) if self.as_json else text)
 
     def note(self, text: str) -> None:
         """A remark beside the answer, on stderr; silent with --quiet."""

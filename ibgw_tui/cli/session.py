@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from ibgw_tui.wiring.agent_side import AgentSide
     from ibgw_tui.wiring.desk_side import DeskSide
     from ibgw_tui.wiring.paths import Home
+    from ibgw_tui.wiring.reading_side import ReadingSide
 
 
 def load(state: Globals) -> Loaded:
@@ -45,4 +46,13 @@ def as_desk(state: Globals) -> Iterator[DeskSide]:
     from ibgw_tui.wiring.desk_side import open_desk_side
 
     with open_desk_side(load(state)) as side:
+        yield side
+
+
+@contextmanager
+def as_reader(state: Globals) -> Iterator[ReadingSide]:
+    """The store to look at, and the rules in force. Loads nothing that decides."""
+    from ibgw_tui.wiring.reading_side import open_reading_side
+
+    with open_reading_side(load(state)) as side:
         yield side

@@ -1,0 +1,41 @@
+"""The composition root of whatever only looks: explanations, replays, the checklist. Nothing here decides."""
+
+from __future__ import annotations
+
+from types import TracebackType
+from typing import Self
+
+from ibgw_tui.config import Loaded
+from ibgw_tui.core.rules import DeskRules
+from ibgw_tui.service.explaining import Explaining
+from ibgw_tui.service.health import AuditHealth
+from ibgw_tui.store import OrderStore
+from ibgw_tui.wiring.clock import utc_now
+from ibgw_tui.wiring.paths import resolve_home
+from ibgw_tui.wiring.rules import desk_rules
+
+
+class ReadingSide:
+    """A store to read and the rules in force. Use it in one thread; close it."""
+
+    def __init__(self, store: OrderStore, rules: DeskRules) -> None:
+        self.store = store
+        self.rules = rules
+        self.clock = utc_now
+        self.explaining = Explaining(store, rules=rules, clock=utc_now, health=AuditHealth(store))
+
+    def close(self) -> None:
+        self.store.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def open_reading_side(loaded: Loaded) -> ReadingSide:
+    """Raises OrderStoreError."""
+    return ReadingSide(OrderStore.open(resolve_home(loaded).database, clock=utc_now), desk_rules(loaded.config))

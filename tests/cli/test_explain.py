@@ -1,0 +1,98 @@
+"""`explain REF`: what was decided of one order last, and what would be decided now."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from ibgw_tui.wiring.clock import utc_now
+from tests.cli.conftest import ORDER, Cli
+from tests.service.bench_desk import BenchDesk, bench_desk
+
+Shown = Callable[[BenchDesk], Cli]
+
+
+@pytest.fixture
+def at(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Shown:
+    """The commands on the store of a bench desk."""
+
+    def move(desk: BenchDesk) -> Cli:
+        monkeypatch.setenv("IBGW_DESK__HOME", str(desk.path.parent))
+        return cli
+
+    return move
+
+
+async def test_a_pending_order_then_and_now(tmp_path: Path, at: Shown) -> None:
+    async with bench_desk(tmp_path) as desk:
+        desk.clock.now = utc_now() - timedelta(seconds=40)
+        await desk.publish()
+        record = await desk.pending(quantity="2")
+        cli = at(desk)
+    body = cli("explain", record.order_ref, "--json").json
+    assert body["order"]["order_ref"] == record.order_ref
+    then, now = body["recorded"], body["now"]
+    assert (then["step"], then["allowed"], len(then["findings"])) == ("preview", True, 32)
+    assert (now["allowed"], len(now["findings"])) == (False, 32), "its quote is older than the policy's 30 s by now"
+    stale = next(finding for finding in now["findings"] if finding["check"] == "quote_age")
+    assert stale["status"] == "REFUSE" and float(stale["observed"]) >= 40
+    shown = cli("explain", record.order_ref).out
+    assert "decided at preview" in shown and "as of now" in shown and "LIVE_STALE_QUOTE" in shown
+    assert shown.count("max_quantity") == 2
+
+
+async def test_the_newest_decision_of_an_order_that_was_sent(tmp_path: Path, at: Shown) -> None:
+    async with bench_desk(tmp_path) as desk:
+        record = await desk.sent()
+        kept = await desk.do(lambda: list(desk.store.decisions(order_ref=record.order_ref)))
+        cli = at(desk)
+    answer = cli("explain", record.order_ref[-4:], "--json")
+    assert answer.json["recorded"]["step"] == "submit" and answer.json["recorded"]["seq"] == kept[-1].seq
+    assert answer.json["now"] is None
+    assert "nothing is to be decided now: the order is sending" in cli("explain", record.order_ref).out
+
+
+async def test_a_case_can_be_edited_and_decided_again(tmp_path: Path, at: Shown) -> None:
+    async with bench_desk(tmp_path) as desk:
+        desk.clock.now = utc_now() - timedelta(seconds=5)
+        await desk.publish()
+        record = await desk.pending()
+        cli = at(desk)
+    printed = cli("explain", record.order_ref, "--case").out
+    file = tmp_path / "case.json"
+    file.write_text(printed)
+    (again,) = [json.loads(line) for line in cli("explain", "--cases", str(file), "--json").out.splitlines()]
+    now = cli("explain", record.order_ref, "--json").json["now"]
+    assert again["case"] == record.order_ref
+    assert [f["status"] for f in again["findings"]] == [f["status"] for f in now["findings"]]
+    data = json.loads(printed)
+    data["order"]["quantity"] = "11"
+    file.write_text(json.dumps(data, indent=4))
+    (changed,) = [json.loads(line) for line in cli("explain", "--cases", str(file), "--json").out.splitlines()]
+    assert changed["refusal_code"] == "LIVE_QUANTITY_LIMIT_REFUSED"
+    assert len(cli("explain", record.order_ref, "--case", "--json").out.splitlines()) == 1
+
+
+async def test_the_case_of_an_order_that_was_sent_is_the_recorded_one(tmp_path: Path, at: Shown) -> None:
+    async with bench_desk(tmp_path) as desk:
+        record = await desk.sent()
+        kept = await desk.do(lambda: list(desk.store.decisions()))
+        cli = at(desk)
+    assert json.loads(cli("explain", record.order_ref, "--case").out) == json.loads(kept[-1].inputs)
+
+
+def test_an_order_that_was_not_previewed(cli: Cli) -> None:
+    ref = cli("stage", *ORDER, "--json").json["order"]["order_ref"]
+    body = cli("explain", ref, "--json").json
+    assert (body["recorded"], body["now"]) == (None, None)
+    assert "not previewed" in cli("explain", ref).out
+    answer = cli("explain", ref, "--case", "--json")
+    assert answer.code == 2 and "router" in answer.json["error"]["user_action"]
+
+
+def test_an_order_that_is_not_there(cli: Cli) -> None:
+    assert cli("explain", "o-zzzzzzzzzz").code == 3
