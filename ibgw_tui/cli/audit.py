@@ -1,9 +1,12 @@
-"""`audit tail` and `audit verify`: the append-only record, and whether it still fits together."""
+"""`audit tail` and `audit show`: the append-only record, as it grows and for one order.
+
+The other commands of the group live beside: `audit_verify` (is it whole?) and `audit_export` (for others).
+"""
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -13,20 +16,31 @@ from ibgw_tui.cli.exits import Exit
 from ibgw_tui.cli.output import Console
 from ibgw_tui.cli.session import as_agent
 from ibgw_tui.core.records import AuditEntry
+from ibgw_tui.core.text import one_line
 
 if TYPE_CHECKING:
     from ibgw_tui.wiring.agent_side import OrderReads
 
 _POLL_SECONDS = 0.25
-_TAIL = 1000
+_PAGE = 1000
+_VERIFY, _EXPORT = f"{__package__}.audit_verify", f"{__package__}.audit_export"
 
 audit = Group(
     "audit",
-    lazy={"tail": f"{__name__}:tail", "verify": f"{__name__}:verify"},
-    help="The audit log: who did what, when, and whether a line was changed since.",
+    lazy={
+        "tail": f"{__name__}:tail",
+        "show": f"{__name__}:show",
+        "verify": f"{_VERIFY}:verify",
+        "checkpoint": f"{_VERIFY}:checkpoint",
+        "accept": f"{_VERIFY}:accept",
+        "export": f"{_EXPORT}:export",
+    },
+    help="The audit log: who did what, when, and whether anything was changed since.",
     examples="""
         ibgw audit tail -n 50
+        ibgw audit show o-4f2a
         ibgw audit verify
+        ibgw audit export --since 2026-11-01 --output november.jsonl
     """,
 )
 
@@ -62,44 +76,56 @@ def _follow(store: OrderReads, entries: list[AuditEntry], console: Console) -> i
                 last = entry.seq
             if not entries:
                 time.sleep(_POLL_SECONDS)
-            entries = store.audit_entries(after_seq=last, limit=1000) if store.last_seq() > last else []
+            entries = store.audit_entries(after_seq=last, limit=_PAGE) if store.last_seq() > last else []
     except KeyboardInterrupt:
         return Exit.INTERRUPTED
 
 
 @command(
-    "verify",
-    help="Walk the hash chain and say where it breaks. Keep the printed head: an earlier head shows a later edit "
-    "or a cut-off end.",
+    "show",
+    help="Every entry about one order, oldest first. REF may be a part of the reference.",
     examples="""
-        ibgw audit verify
-        ibgw audit verify --tail --json
+        ibgw audit show o-4f2a
+        ibgw audit show o-4f2a --json
     """,
 )
-@click.option("--tail", "only_tail", is_flag=True, help=f"Only the newest {_TAIL} entries.")
-def verify(state: Globals, only_tail: bool) -> int:
-    console = state.console
+@click.argument("ref")
+def show(state: Globals, ref: str) -> int:
     with as_agent(state, "cli") as side:
-        verdict = (
-            side.store.verify_audit_tail(_TAIL) if only_tail else side.store.verify_audit(progress=console.progress)
-        )
-        seq, _ = side.store.audit_head()
-    checked = f"the newest {_TAIL:,} entries" if only_tail else "the whole log"
-    words = "intact" if verdict.ok else f"BROKEN at entry {verdict.broken_at}: {verdict.problem}"
-    console.result(
-        {
-            "audit": {
-                "ok": verdict.ok,
-                "entries": verdict.entries,
-                "newest_seq": seq,
-                "head": verdict.head,
-                "broken_at": verdict.broken_at,
-                "problem": verdict.problem,
-                "checked": "tail" if only_tail else "all",
-            }
-        },
-        f"entries  {verdict.entries} checked ({checked}), newest {seq}",
-        f"head     {verdict.head}",
-        f"verdict  {console.paint(words, 'green' if verdict.ok else 'red')}",
+        order_ref = side.store.find_order(ref).order_ref
+        entries: list[AuditEntry] = []
+        while page := side.store.audit_entries(
+            order_ref=order_ref, after_seq=entries[-1].seq if entries else 0, limit=_PAGE
+        ):
+            entries += page
+    lines = [line for entry in entries for line in (sheets.history_line(entry), *_details(entry.body))]
+    state.console.result(
+        {"order_ref": order_ref, "entries": [documents.audit_line(entry) for entry in entries]},
+        f"order {one_line(order_ref)}: {len(entries)} entries",
+        *lines,
     )
-    return Exit.OK if verdict.ok else Exit.AUDIT_BROKEN
+    return Exit.OK
+
+
+_TOLD = {"reason"}
+"""The line above says it already."""
+
+
+def _details(body: dict[str, Any]) -> list[str]:
+    """What a person reads of an entry's body: short values; and of a decision its headline and what refused."""
+    short = [
+        f"{one_line(name)}: {one_line(str(value), 72)}"
+        for name, value in body.items()
+        if name not in _TOLD and isinstance(value, str | int) and value != ""
+    ]
+    lines = ["; ".join(short)] if short else []
+    decision = body.get("decision")
+    if isinstance(decision, dict):
+        lines.append(f"decision: {one_line(str(decision.get('message') or ''), 100) or 'allowed'}")
+        found = [*decision.get("gates", ()), *decision.get("limits", ())]
+        lines += [
+            f"{finding['status']} {one_line(finding['code'])}: {one_line(finding['message'], 100)}"
+            for finding in found
+            if finding["status"] in ("REFUSE", "UNKNOWN")
+        ]
+    return [f"{'':>9}{line}" for line in lines]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from enum import IntEnum
 
+from ibgw_tui.core.audit import AuditVerdict
 from ibgw_tui.core.errors import (
     BrokerError,
     Conflict,
@@ -32,6 +33,13 @@ class Exit(IntEnum):
     UNAVAILABLE = 7
     AUDIT_BROKEN = 8
     REJECTED = 10
+    AUDIT_GAP = 20
+    AUDIT_TRUNCATED = 21
+    AUDIT_ROLLED_BACK = 22
+    AUDIT_REWRITTEN = 23
+    AUDIT_DIVERGES = 24
+    AUDIT_UNGUARDED = 25
+    AUDIT_CHECKPOINT = 26
     BAD_CONFIGURATION = 78
     INTERRUPTED = 130
 
@@ -45,8 +53,15 @@ MEANING: dict[Exit, str] = {
     Exit.CONFLICT: "conflict: it changed meanwhile, or the key was used for something else",
     Exit.TIMED_OUT: "timed out waiting",
     Exit.UNAVAILABLE: "order store or broker unavailable",
-    Exit.AUDIT_BROKEN: "the audit chain is broken",
+    Exit.AUDIT_BROKEN: "the audit chain is broken: an entry was altered",
     Exit.REJECTED: "rejected by the operator (only `wait`)",
+    Exit.AUDIT_GAP: "an audit entry is missing or was put in (20 to 26: only `audit verify`)",
+    Exit.AUDIT_TRUNCATED: "the end of the audit log was cut off",
+    Exit.AUDIT_ROLLED_BACK: "the database is an older copy",
+    Exit.AUDIT_REWRITTEN: "the audit log was rewritten: it does not fit a checkpoint",
+    Exit.AUDIT_DIVERGES: "a table does not say what the audit log says",
+    Exit.AUDIT_UNGUARDED: "the triggers that guard the database are missing, or something was added",
+    Exit.AUDIT_CHECKPOINT: "a saved checkpoint is damaged or signed by another key",
     Exit.BAD_CONFIGURATION: "bad configuration",
     Exit.INTERRUPTED: "interrupted",
 }
@@ -83,6 +98,21 @@ AFTER_WAITING: dict[Status, Exit] = {
     Status.NOT_PLACED: Exit.UNAVAILABLE,
 }
 """What `wait` answers for the status it ended on; every other status is OK."""
+
+
+AFTER_VERIFYING: dict[AuditVerdict, Exit] = {
+    AuditVerdict.INTACT: Exit.OK,
+    AuditVerdict.ALTERED: Exit.AUDIT_BROKEN,
+    AuditVerdict.GAP: Exit.AUDIT_GAP,
+    AuditVerdict.INSERTED: Exit.AUDIT_GAP,
+    AuditVerdict.TRUNCATED: Exit.AUDIT_TRUNCATED,
+    AuditVerdict.ROLLED_BACK: Exit.AUDIT_ROLLED_BACK,
+    AuditVerdict.REWRITTEN: Exit.AUDIT_REWRITTEN,
+    AuditVerdict.TABLES_DIVERGE: Exit.AUDIT_DIVERGES,
+    AuditVerdict.GUARDS_MISSING: Exit.AUDIT_UNGUARDED,
+    AuditVerdict.CHECKPOINT_INVALID: Exit.AUDIT_CHECKPOINT,
+}
+"""What `audit verify` answers for the gravest thing it found."""
 
 
 def exit_code(error: BaseException) -> Exit:

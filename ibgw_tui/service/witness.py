@@ -10,7 +10,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from ibgw_tui.core.checkpoint import Checkpoint
-from ibgw_tui.core.errors import ErrorCode, InvalidRequest, OrderStoreError
+from ibgw_tui.core.errors import ErrorCode, OrderStoreError
+from ibgw_tui.core.lifecycle import Actor
 from ibgw_tui.service.verifying import quick_look
 from ibgw_tui.store import OrderStore
 from ibgw_tui.store.checkpoints import Checkpoints
@@ -60,10 +61,10 @@ class Witness:
                 return None
             return self.checkpoints.append(self._of(store, found.size, found.head, why))
 
-    def accept(self, store: OrderStore, reason: str) -> Checkpoint:
+    def accept(self, store: OrderStore, *, operator: str, reason: str) -> Checkpoint:
         """Go on from the log as it is: a person has looked and knows why it does not fit what was signed before.
 
-        The chain itself must be whole. Raises OrderStoreError, InvalidRequest (an empty log).
+        The chain itself must be whole. An entry says who accepted it. Raises OrderStoreError.
         """
         with self.checkpoints.alone():
             verdict = store.verify_audit()
@@ -74,9 +75,11 @@ class Witness:
                     user_action="restore a verified backup; then accept that",
                     retryable=False,
                 )
-            size, head = store.chain.head()
-            if size == 0:
-                raise InvalidRequest("the audit log is empty: there is nothing to accept")
+            with store.write() as change:
+                entry = change.append_audit(
+                    "audit.accepted", actor=Actor.OPERATOR, principal=operator, body={"reason": reason}
+                )
+            size, head = entry.seq, bytes.fromhex(entry.hash)
             return self.checkpoints.append(self._of(store, size, head, "accepted", accepts=reason))
 
     def _of(self, store: OrderStore, size: int, head: bytes, why: str, accepts: str | None = None) -> Checkpoint:

@@ -8,7 +8,6 @@ from pathlib import Path
 from ibgw_tui.config import Config, Loaded
 from ibgw_tui.core.checkpoint import Checkpoint
 from ibgw_tui.core.errors import SettingsError
-from ibgw_tui.core.lifecycle import Actor
 from ibgw_tui.core.text import one_line
 from ibgw_tui.service.evidence import Case, gather
 from ibgw_tui.service.verifying import AuditReport, Progress, verify
@@ -64,17 +63,9 @@ class AuditSide:
 
     def accept(self, reason: str) -> Checkpoint:
         """Go on from the log as it is; an entry says who did and why."""
-        words = one_line(reason, 400)
         store = self._store()
         try:
-            with store.write() as change:
-                change.append_audit(
-                    "audit.accepted",
-                    actor=Actor.OPERATOR,
-                    principal=self.config.desk.operator,
-                    body={"reason": words},
-                )
-            return self._witness().accept(store, words)
+            return self._witness().accept(store, operator=self.config.desk.operator, reason=one_line(reason, 400))
         finally:
             store.close()
 

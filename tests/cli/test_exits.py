@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import pytest
 
-from ibgw_tui.cli.exits import AFTER_WAITING, BY_CLASS, BY_CODE, MEANING, Exit, exit_code, published
+from ibgw_tui.cli.exits import AFTER_VERIFYING, AFTER_WAITING, BY_CLASS, BY_CODE, MEANING, Exit, exit_code, published
 from ibgw_tui.core import errors
+from ibgw_tui.core.audit import AuditVerdict
 from ibgw_tui.core.errors import ErrorCode, GatewayError
 from ibgw_tui.core.lifecycle import Actor, IllegalTransition, Signal, Status
 
-PUBLISHED = {0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 78, 130}
+PUBLISHED = {0, 1, 2, 3, 4, 5, 6, 7, 8, 10, 20, 21, 22, 23, 24, 25, 26, 78, 130}
 
 
 def test_the_codes_are_those_of_the_contract() -> None:
@@ -67,3 +68,10 @@ def test_codes_that_override_are_codes() -> None:
 
 def test_waiting_tells_a_rejection_from_a_refusal() -> None:
     assert (AFTER_WAITING[Status.REJECTED], AFTER_WAITING[Status.REFUSED]) == (10, 4)
+
+
+def test_each_verdict_of_the_audit_log_has_its_own_exit_code() -> None:
+    assert set(AFTER_VERIFYING) == set(AuditVerdict)
+    together = {verdict for verdict in AuditVerdict if AFTER_VERIFYING[verdict] is AFTER_VERIFYING[AuditVerdict.GAP]}
+    assert together == {AuditVerdict.GAP, AuditVerdict.INSERTED}
+    assert len(set(AFTER_VERIFYING.values())) == len(AuditVerdict) - 1
