@@ -349,7 +349,8 @@ def evaluate(
 ) -> Decision:
     """Every check, all findings, one headline. Pure and total: asks no clock, raises nothing on data."""
     is_cancel = gate_context.operation is Operation.CANCEL
-    limits = check_limits(order, policy, limit_context) if policy is not None and not is_cancel else None
+    named = gate_context.risk_policy_id is not None
+    limits = check_limits(order, policy, limit_context) if policy is not None and named and not is_cancel else None
     gates = tuple([_gate_finding(gate, order, gate_context, limits) for gate in GATES])
     error, refusal, message, action = _headline(order, gates, limits, gate_context)
     return Decision(gates, limits or (), error, refusal, message, action)
@@ -392,7 +393,10 @@ def _yes(value: bool | None) -> str:
 
 _MAY_CLEAR = frozenset(
     {"kill_switch", "audit_available", "paper_to_live", "market_snapshot", "quote_age", "reference_price", "frequency"}
+    | {"quote_reliable", "market_hours", "self_cross"}
 )
+_NEEDS_BROKER = frozenset({"trigger_price", "max_position", "buying_power", "modify_target", "bracket_prices"})
+"""UNKNOWN here is a quote or a broker's answer that may still come."""
 _NEEDS_MARKET = frozenset({"max_notional", "price_collar", "session_notional"})
 
 
@@ -411,6 +415,7 @@ def refuses_for_good(decision: Decision) -> bool:
         if not finding.blocks or (finding.check == RISK_POLICY and told_by_limits):
             continue
         waits_for_market = no_market and finding.check in _NEEDS_MARKET and finding.status is CheckStatus.UNKNOWN
-        if finding.check not in _MAY_CLEAR and not waits_for_market:
+        waits_for_broker = finding.check in _NEEDS_BROKER and finding.status is UNKNOWN
+        if finding.check not in _MAY_CLEAR and not waits_for_market and not waits_for_broker:
             return True
     return False

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from ibgw_tui.core.context import AuditFacts, Operation, PreviewFacts
+from ibgw_tui.core.checks import LIMITS
+from ibgw_tui.core.context import ApprovalFacts, AuditFacts, KeyFacts, Operation, PreviewFacts, SessionFacts
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.errors import ErrorCode
 from ibgw_tui.core.gates import GATES, evaluate, refuses_for_good
@@ -28,6 +29,11 @@ from tests.makers import (
     terms,
 )
 
+
+def a_yes(**changes: Any) -> ApprovalFacts:
+    return ApprovalFacts.of(an_approval(**changes))
+
+
 OTHER = PreviewFacts("p2", "d2", a_policy().digest, NOON + timedelta(minutes=5))
 
 
@@ -39,23 +45,24 @@ def test_the_baseline_submits() -> None:
     decision = decide()
     assert decision.allowed and decision.error_code is None and decision.refusal_code is None
     assert [f.check for f in decision.gates] == [gate.name for gate in GATES]
-    assert len(decision.findings) == 22
-    assert {f.status for f in decision.findings} == {CheckStatus.PASS}
+    assert len(decision.findings) == len(GATES) + len(LIMITS) == 32
+    assert {f.status for f in decision.gates} == {CheckStatus.PASS}
+    assert {f.status for f in decision.limits} == {CheckStatus.PASS, CheckStatus.OFF}
 
 
 BREAKS: list[tuple[str, dict[str, Any], str, ErrorCode]] = [
     ("feature_enabled", {"enabled": False}, "LIVE_FEATURE_DISABLED", ErrorCode.LIVE_TRADING_DISABLED),
     ("feature_enabled", {"invocation_enabled": False}, "LIVE_FEATURE_DISABLED", ErrorCode.LIVE_TRADING_DISABLED),
     ("account_allowed", {"allowed_accounts": ()}, "LIVE_ACCOUNT_NOT_ALLOWLISTED", ErrorCode.LIVE_GATE_MISSING),
-    ("account_allowed", {"managed_accounts": None}, "LIVE_ACCOUNT_NOT_ALLOWLISTED", ErrorCode.LIVE_GATE_MISSING),
-    ("account_allowed", {"managed_accounts": ("DU1234567",)}, "LIVE_ACCOUNT_NOT_ALLOWLISTED", ErrorCode.LIVE_GATE_MISSING),
+    ("account_allowed", {"session": SessionFacts(None)}, "LIVE_ACCOUNT_NOT_ALLOWLISTED", ErrorCode.LIVE_GATE_MISSING),
+    ("account_allowed", {"session": SessionFacts(("DU1234567",))}, "LIVE_ACCOUNT_NOT_ALLOWLISTED", ErrorCode.LIVE_GATE_MISSING),
     ("scope_granted", {"scopes": frozenset()}, "LIVE_SCOPE_MISSING", ErrorCode.LIVE_GATE_MISSING),
     ("scope_granted", {"scopes": None}, "LIVE_SCOPE_MISSING", ErrorCode.LIVE_GATE_MISSING),
     ("scope_granted", {"scopes": frozenset({Scope.LIVE_CANCEL.value})}, "LIVE_SCOPE_MISSING", ErrorCode.LIVE_GATE_MISSING),
     ("preview_unexpired", {"preview": PreviewFacts("p1", "d1", a_policy().digest, NOON)}, "LIVE_PREVIEW_EXPIRED", ErrorCode.LIVE_GATE_MISSING),
     ("idempotency_key", {"idempotency_key": None}, "LIVE_IDEMPOTENCY_KEY_MISSING", ErrorCode.LIVE_GATE_MISSING),
     ("idempotency_key", {"idempotency_key": "  "}, "LIVE_IDEMPOTENCY_KEY_MISSING", ErrorCode.LIVE_GATE_MISSING),
-    ("idempotency_key", {"key_is_fresh": False}, "LIVE_IDEMPOTENCY_KEY_MISSING", ErrorCode.LIVE_GATE_MISSING),
+    ("idempotency_key", {"key": KeyFacts(False)}, "LIVE_IDEMPOTENCY_KEY_MISSING", ErrorCode.LIVE_GATE_MISSING),
     ("kill_switch", {"switch": a_switch(KillSwitch.CLOSED)}, "LIVE_KILL_SWITCH_CLOSED", ErrorCode.LIVE_KILL_SWITCH_CLOSED),
     ("kill_switch", {"switch": None}, "LIVE_KILL_SWITCH_CLOSED", ErrorCode.LIVE_KILL_SWITCH_CLOSED),
     ("audit_available", {"audit": None}, "LIVE_AUDIT_UNAVAILABLE", ErrorCode.LIVE_GATE_MISSING),
@@ -77,16 +84,16 @@ def test_each_gate_alone(gate: str, change: dict[str, Any], code: str, headline:
 
 APPROVALS: list[tuple[dict[str, Any], ErrorCode]] = [
     ({"approval": None}, ErrorCode.LIVE_GATE_MISSING),
-    ({"approval": an_approval(status=ApprovalStatus.CONSUMED)}, ErrorCode.APPROVAL_CONSUMED),
-    ({"approval": an_approval(status=ApprovalStatus.CONSUMED, account="U9999999")}, ErrorCode.APPROVAL_CONSUMED),
-    ({"approval": an_approval(status=ApprovalStatus.REVOKED)}, ErrorCode.LIVE_GATE_MISSING),
-    ({"approval": an_approval(status=ApprovalStatus.EXPIRED)}, ErrorCode.LIVE_GATE_MISSING),
-    ({"approval": an_approval(account="U9999999")}, ErrorCode.LIVE_GATE_MISSING),
-    ({"approval": an_approval(expires_at=NOON)}, ErrorCode.LIVE_GATE_MISSING),
-    ({"approval": an_approval(switch_epoch=2)}, ErrorCode.LIVE_GATE_MISSING),
+    ({"approval": a_yes(status=ApprovalStatus.CONSUMED)}, ErrorCode.APPROVAL_CONSUMED),
+    ({"approval": a_yes(status=ApprovalStatus.CONSUMED, account="U9999999")}, ErrorCode.APPROVAL_CONSUMED),
+    ({"approval": a_yes(status=ApprovalStatus.REVOKED)}, ErrorCode.LIVE_GATE_MISSING),
+    ({"approval": a_yes(status=ApprovalStatus.EXPIRED)}, ErrorCode.LIVE_GATE_MISSING),
+    ({"approval": a_yes(account="U9999999")}, ErrorCode.LIVE_GATE_MISSING),
+    ({"approval": a_yes(expires_at=NOON)}, ErrorCode.LIVE_GATE_MISSING),
+    ({"approval": a_yes(switch_epoch=2)}, ErrorCode.LIVE_GATE_MISSING),
     ({"preview": OTHER}, ErrorCode.APPROVAL_PREVIEW_MISMATCH),
-    ({"approval": an_approval(preview_digest="d0")}, ErrorCode.APPROVAL_PREVIEW_MISMATCH),
-    ({"approval": an_approval(policy_digest="old")}, ErrorCode.APPROVAL_PREVIEW_MISMATCH),
+    ({"approval": a_yes(preview_digest="d0")}, ErrorCode.APPROVAL_PREVIEW_MISMATCH),
+    ({"approval": a_yes(policy_digest="old")}, ErrorCode.APPROVAL_PREVIEW_MISMATCH),
     ({"policy_digest": "new"}, ErrorCode.APPROVAL_PREVIEW_MISMATCH),
     (
         {"preview": PreviewFacts("p1", "d1", a_policy().digest, NOON + timedelta(minutes=5), replaced_by="o-2")},
@@ -103,7 +110,7 @@ def test_a_failing_approval_alone_gives_its_own_error(change: dict[str, Any], er
 
 
 def test_a_failing_approval_beside_another_gate_is_the_gates_error() -> None:
-    decision = decide(approval=an_approval(status=ApprovalStatus.CONSUMED), switch=a_switch(KillSwitch.CLOSED, epoch=3))
+    decision = decide(approval=a_yes(status=ApprovalStatus.CONSUMED), switch=a_switch(KillSwitch.CLOSED, epoch=3))
     assert decision.error_code is ErrorCode.LIVE_GATE_MISSING
     assert decision.refusal_code == "LIVE_APPROVAL_MISSING"
 
@@ -111,15 +118,14 @@ def test_a_failing_approval_beside_another_gate_is_the_gates_error() -> None:
 def test_a_paper_order_without_approval_says_so_in_paper_words() -> None:
     paper: dict[str, Any] = {
         "mode": Mode.PAPER,
+        "session": SessionFacts(("U1234567",), Mode.PAPER),
         "scopes": frozenset({Scope.PAPER_SUBMIT.value}),
         "checklist": None,
         "approval": None,
     }
     assert decide(**paper).error_code is ErrorCode.PAPER_APPROVAL_REQUIRED
-    assert decide(**{**paper, "approval": an_approval()}).allowed
-    assert (
-        decide(**{**paper, "approval": an_approval(), "enabled": False}).error_code is ErrorCode.PAPER_TRADING_DISABLED
-    )
+    assert decide(**{**paper, "approval": a_yes()}).allowed
+    assert decide(**{**paper, "approval": a_yes(), "enabled": False}).error_code is ErrorCode.PAPER_TRADING_DISABLED
 
 
 def test_the_policy_comes_before_everything() -> None:
@@ -201,6 +207,7 @@ def test_every_gate_shows_what_it_measured_and_where() -> None:
         ({}, {"switch": a_switch(KillSwitch.CLOSED)}, False),
         ({}, {"checklist": None}, False),
         ({"market": None}, {}, False),
+        ({"market": a_market(ask="98")}, {}, False),
         ({"counters": counters(window=9)}, {}, False),
         ({"counters": counters(session=99)}, {}, True),
         ({}, {"allowed_accounts": ()}, True),

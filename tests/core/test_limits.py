@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from ibgw_tui.core.checks import LIMITS, check_limits
 from ibgw_tui.core.context import Counters, LimitContext, OrderTerms, Price
 from ibgw_tui.core.decision import Finding
+from ibgw_tui.core.limits import SEED_LIMITS
 from ibgw_tui.core.policy import FrequencyLimit, LimitPolicy, SessionLimit
 from ibgw_tui.core.prices import notional_of, reference_price, worst_case_price
 from ibgw_tui.core.terms import AssetClass, CheckStatus, Money, OrderType, QuoteStatus, Side
@@ -42,9 +43,10 @@ def finding(check: str, order: OrderTerms | None = None, policy: LimitPolicy | N
 
 def test_the_baseline_passes_with_all_twelve_findings_in_the_seeds_order() -> None:
     found = check_limits(terms(), a_policy(), limit_context())
-    assert [f.code for f in found] == CODES
-    assert len(LIMITS) == 12
-    assert {f.status for f in found} == {PASS}
+    assert [f.code for f in found[:12]] == CODES
+    assert len(found) == len(LIMITS)
+    assert LIMITS[:12] == SEED_LIMITS
+    assert {f.status for f in found[:12]} == {PASS}
 
 
 def test_a_disabled_policy() -> None:
@@ -107,7 +109,6 @@ def test_an_order_without_a_limit_price_is_measured_at_its_worst_case(side: Side
         a_market(status=QuoteStatus.UNAVAILABLE),
         a_market(ask="0"),
         a_market(ask="-1"),
-        a_market(currency="EUR"),
     ],
 )
 def test_a_market_order_that_cannot_be_measured_is_unknown_and_blocks(market: Any) -> None:
@@ -119,6 +120,18 @@ def test_a_market_order_that_cannot_be_measured_is_unknown_and_blocks(market: An
 
 def test_a_stop_without_its_trigger_is_unknown() -> None:
     assert finding("max_notional", terms(order_type=OrderType.STOP, limit_price=None)).status is UNKNOWN
+
+
+def test_a_quote_in_another_currency_is_said_where_it_matters() -> None:
+    """Decisions, section 4: the reference keeps its usual code, the others say that currencies differ."""
+    foreign = a_market(currency="EUR")
+    found = finding("reference_price", market=foreign)
+    assert (found.status, found.code) == (UNKNOWN, "LIVE_MARKET_SNAPSHOT_MISSING")
+    found = finding("price_collar", market=foreign)
+    assert (found.status, found.code) == (REFUSE, "LIVE_CURRENCY_MISMATCH")
+    for check in ("max_notional", "session_notional"):
+        found = finding(check, terms(order_type=OrderType.MARKET, limit_price=None), market=foreign)
+        assert (found.status, found.code) == (REFUSE, "LIVE_CURRENCY_MISMATCH")
 
 
 def test_amount_and_limit_in_different_currencies() -> None:
@@ -168,7 +181,6 @@ def test_the_reference_is_the_mid_else_the_last_else_none() -> None:
         a_market("0", "0"),
         a_market("-2", "1"),
         a_market(None, None, "0"),
-        a_market(currency="EUR"),
     ],
 )
 def test_no_positive_reference_in_the_orders_currency(market: Any) -> None:
