@@ -13,7 +13,7 @@ from decimal import Decimal
 from ibgw_tui.core.context import LimitContext, Market, OrderTerms
 from ibgw_tui.core.decision import Finding
 from ibgw_tui.core.policy import LimitPolicy
-from ibgw_tui.core.prices import bps_shown, converted, notional_of, number, reference_price, worst_case_price
+from ibgw_tui.core.prices import LIMITED, bps_shown, converted, notional_of, number, reference_price, worst_case_price
 from ibgw_tui.core.terms import EXACT, CheckStatus, Money, QuoteStatus, Side
 
 Check = Callable[[OrderTerms, LimitPolicy, LimitContext], Finding]
@@ -228,11 +228,10 @@ def price_collar(order: OrderTerms, policy: LimitPolicy, context: LimitContext) 
         return _off("price_collar", code, "max_price_deviation_bps is not set")
     base = _reference(order, context.market)
     price = worst_case_price(order, policy, context.market)
-    if base is None and context.market is not None:
-        quoted = reference_price(context.market)
-        if quoted is not None and quoted.currency != order.currency:
-            return _currencies("price_collar", order.currency, quoted.currency)
     if base is None or price is None:
+        foreign = _foreign(order, context.market)
+        if foreign is not None:
+            return _currencies("price_collar", order.currency, foreign)
         return Finding(
             "price_collar",
             code,
@@ -262,6 +261,15 @@ def price_collar(order: OrderTerms, policy: LimitPolicy, context: LimitContext) 
         market.as_of if market else None,
         market.source if market else None,
     )
+
+
+def _foreign(order: OrderTerms, market: Market | None) -> str | None:
+    """The currency in which the order cannot be compared with the market, if that is what is wrong."""
+    if market is None:
+        return None
+    touch = market.ask if order.side is Side.BUY else market.bid
+    needed = (reference_price(market), touch if order.limit_price is None else None)
+    return next((price.currency for price in needed if price and price.currency != order.currency), None)
 
 
 def frequency(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
@@ -413,10 +421,9 @@ def _off(check: str, code: str, why: str) -> Finding:
 
 def _unmeasured(check: str, code: str, order: OrderTerms, limit: Money, context: LimitContext) -> Finding:
     """An order without a limit price and without the market price that would measure it."""
-    market = context.market
-    touch = (market.ask if order.side is Side.BUY else market.bid) if market else None
-    if touch is not None and touch.currency != order.currency:
-        return _currencies(check, touch.currency, order.currency)
+    foreign = _foreign(order, context.market)
+    if foreign is not None and order.limit_price is None and order.order_type not in LIMITED:
+        return _currencies(check, order.currency, foreign)
     side = "ask" if order.side is Side.BUY else "bid"
     return Finding(
         check,
@@ -435,7 +442,7 @@ def _currencies(check: str, observed: str, limit: str) -> Finding:
         check,
         "LIVE_CURRENCY_MISMATCH",
         CheckStatus.REFUSE,
-        f"the amount is in {observed} and its limit in {limit}",
+        f"one amount is in {observed} and the other in {limit}",
         observed,
         limit,
         user_action=f"set a limit in {observed}, or trade in {limit}",

@@ -50,7 +50,7 @@ def worst_case_price(order: OrderTerms, policy: LimitPolicy, market: Market | No
     """
     if order.limit_price is not None:
         return Price(order.limit_price, order.currency)
-    if order.order_type in _LIMITED or market is None or market.status is QuoteStatus.UNAVAILABLE:
+    if order.order_type in LIMITED or market is None or market.status is QuoteStatus.UNAVAILABLE:
         return None
     touch = market.ask if order.side is Side.BUY else market.bid
     if touch is None or touch.currency != order.currency or not _may_be_priced(order, touch.amount):
@@ -69,7 +69,8 @@ def worst_case_price(order: OrderTerms, policy: LimitPolicy, market: Market | No
     return Price(worst, order.currency)
 
 
-_LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
+LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})
+"""Types that are measured at their own limit price, and at nothing when they have none."""
 
 
 def _may_be_priced(order: OrderTerms, price: Decimal) -> bool:
