@@ -17,7 +17,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import time
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, get_origin
 from zoneinfo import ZoneInfo
 
 import platformdirs
@@ -188,10 +188,27 @@ def load_config(path: Path | None, environ: Mapping[str, str], flags: Mapping[st
     )
 
 
-def _read(file: Path) -> dict[str, Any]:
-    if stat.S_IMODE(file.stat().st_mode) & stat.S_IWOTH:
-        raise SettingsError(f"{file} can be written by everybody", user_action=f"chmod 600 {file}")
+def read_policies(file: Path) -> Mapping[str, LimitPolicy]:
+    """The policies of a draft: a file with tables [policies.<id>], alone or in a whole configuration.
+
+    Raises SettingsError naming everything that is wrong with its shape.
+    """
+    data, problems = _read(file), []
     try:
+        config = _validated(data)
+    except ValidationError as error:
+        problems = [_describe(problem, file) for problem in error.errors(include_url=False)]
+    if not problems and "policies" not in data:
+        problems = [f"{file} has no table [policies.<id>]"]
+    if problems:
+        raise SettingsError("; ".join(problems), user_action="correct the named settings of the draft")
+    return config.policies
+
+
+def _read(file: Path) -> dict[str, Any]:
+    try:
+        if stat.S_IMODE(file.stat().st_mode) & stat.S_IWOTH:
+            raise SettingsError(f"{file} can be written by everybody", user_action=f"chmod 600 {file}")
         return tomllib.loads(file.read_text(encoding="utf-8"))
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SettingsError(f"{file} is not valid TOML: {error}", user_action="correct the line it names") from error
@@ -205,8 +222,7 @@ def _build(data: dict[str, Any], file: Path, problems: list[str]) -> Config | No
     """The config, or one SettingsError with every problem of shape and of sense."""
     config: Config | None = None
     try:
-        # By way of JSON, where strict means: a number in quotes is no number, and a yes is no count.
-        config = Config.model_validate_json(json.dumps(data, default=str))
+        config = _validated(data)
     except ValidationError as error:
         problems += [_describe(problem, file) for problem in error.errors(include_url=False)]
     code = ErrorCode.CONFIG_INVALID
@@ -222,6 +238,11 @@ def _build(data: dict[str, Any], file: Path, problems: list[str]) -> Config | No
             user_action="correct the named settings; `ibgw config check` says when all is right",
         )
     return config
+
+
+def _validated(data: dict[str, Any]) -> Config:
+    """By way of JSON, where strict means: a number in quotes is no number, and a yes is no count."""
+    return Config.model_validate_json(json.dumps(data, default=str))
 
 
 def _contradictions(config: Config) -> list[str]:
@@ -246,27 +267,27 @@ def _contradictions(config: Config) -> list[str]:
 def _describe(problem: Any, file: Path) -> str:
     key = ".".join(str(part) for part in problem["loc"])
     if problem["type"] == "extra_forbidden":
-        parent = key.rpartition(".")[0]
-        known = [name.rpartition(".")[2] for name in _known_keys(parent)]
-        return _unknown(f"{file}: key {key}", key.rpartition(".")[2], known)
+        *parents, name = [str(part) for part in problem["loc"]]
+        return _unknown(f"{file}: key {key}", name, _known_keys(parents))
     message = problem["msg"].removeprefix("Value error, ")
     if isinstance(problem["input"], float):
         message = 'must be text in quotes, such as "1000.50": a TOML float has lost its exact digits'
     return f"{key}: {message}"
 
 
-def _known_keys(parent: str) -> list[str]:
-    model: Any = Config
-    for part in [p for p in parent.split(".") if p]:
-        if model is Config and part == "policies":
-            model = "policies"
-        elif model == "policies":
-            model = LimitPolicy
+def _known_keys(parents: list[str]) -> list[str]:
+    """The names that are known where `parents` lead; below a table of tables, the next part is a name."""
+    kind: Any = Config
+    for part in parents:
+        model = _model_in(kind)
+        if get_origin(kind) is Mapping:
+            kind = model
+        elif model is not None and part in model.model_fields:
+            kind = model.model_fields[part].annotation
         else:
-            model = _model_in(model.model_fields[part].annotation) if part in model.model_fields else None
-        if model is None:
             return []
-    return list(model.model_fields) if isinstance(model, type) and issubclass(model, BaseModel) else []
+    found = None if get_origin(kind) is Mapping else _model_in(kind)
+    return list(found.model_fields) if found is not None else []
 
 
 def _model_in(annotation: Any) -> type[BaseModel] | None:
@@ -298,8 +319,15 @@ def _leaves(data: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, An
 
 
 def values(config: Config) -> list[tuple[str, Any]]:
-    """(dotted key, value) of every setting, policies included, as plain JSON values."""
-    return list(_leaves(config.model_dump(mode="json")))
+    """(dotted key, value) of every setting, policies included, as plain JSON values.
+
+    Of the overrides of a policy only what they set: each would be twenty lines of 'not set'.
+    """
+    leaves = _leaves(config.model_dump(mode="json"))
+    return [(key, value) for key, value in leaves if value is not None or not _OVERRIDE.match(key)]
+
+
+_OVERRIDE = re.compile(r"policies\.[^.]+\.(accounts|symbols)\.")
 
 
 def show(loaded: Loaded) -> list[tuple[str, str, str]]:
@@ -396,7 +424,8 @@ DEFAULT_TOML = """\
 [risk]
 # policy_id = "example"           # which of the policies below is in force
 
-# What a person allows. An absent limit allows nothing; the collar and the quote age are off when not set.
+# What a person allows. An absent limit allows nothing; checks that are off when not set say so on every ticket.
+# `ibgw policy check` names both, `ibgw policy test` tells what a change would have done to past orders.
 [policies.example]
 enabled = true
 max_notional = { amount = "1000", currency = "USD" }        # of one order
@@ -405,6 +434,20 @@ allowed_symbols = ["AAPL"]
 allowed_asset_classes = ["stock"]                           # stock, etf, option, future, fx
 frequency_limit = { max_orders = 5, window_seconds = 300 }
 session_limit = { max_orders_per_session = 20, max_session_notional = { amount = "5000", currency = "USD" } }
-max_price_deviation_bps = 500                               # distance to the market, 100 = 1 %
-max_quote_age_seconds = 30
+max_price_deviation_bps = 500                               # distance to the market, 100 = 1 %; off when not set
+max_quote_age_seconds = 30                                  # off when not set
+# market_order_haircut_bps = 200    # added to the worst-case price of orders without a limit price
+# max_fx_age_seconds = 10           # oldest FX rate that converts into a limit's currency; not set: never convert
+# Off when not set:
+# max_spread_bps = 50               # widest spread of a quote, 100 = 1 % of its middle
+# max_position = "100"              # of one contract, long or short, if everything of one side fills
+# min_excess_liquidity = { amount = "2000", currency = "USD" }   # what the broker's what-if must leave
+# duplicate_window_seconds = 60     # an equal order this lately is a duplicate
+# refuse_self_cross = true          # nothing that could trade with an own working order
+# market_hours = "liquid"           # liquid: regular hours; trading: all hours of the contract; any
+# max_drift_bps = 100               # how far the market may move against the order after its approval
+# Tighter for one account or one symbol, in one line or as a table [policies.example.symbols.TSLA]. Of several the
+# tightest counts; nothing here can loosen the policy.
+# accounts.DU1234567 = { max_quantity = "5", max_position = "50" }
+# symbols.AAPL = { max_notional = { amount = "500", currency = "USD" }, max_spread_bps = 20 }
 """

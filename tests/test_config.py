@@ -8,8 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from ibgw_tui.config import DEFAULT_TOML, SETTINGS, Loaded, default_toml, load_config, show
+from ibgw_tui.config import DEFAULT_TOML, SETTINGS, Loaded, default_toml, load_config, read_policies, show
 from ibgw_tui.core.errors import ErrorCode, SettingsError
+from ibgw_tui.core.policy import LimitPolicy
 from ibgw_tui.demo.settings import write_demo_settings
 
 
@@ -60,6 +61,49 @@ def test_the_written_default_shows_every_setting() -> None:
     assert shown == set(SETTINGS)
 
 
+def test_the_written_default_shows_every_field_of_a_policy() -> None:
+    shown = {line.removeprefix("# ").partition(" =")[0].partition(".")[0] for line in DEFAULT_TOML.splitlines()}
+    assert set(LimitPolicy.model_fields) <= shown
+
+
+def test_a_policy_with_everything_set(tmp_path: Path) -> None:
+    """What the written default shows as comments is right when the '#' is taken away."""
+    _, _, policy = DEFAULT_TOML.partition("[policies.example]\n")
+    lines = [line.removeprefix("# ") for line in policy.splitlines() if " = " in line]
+    policies = load(tmp_path, "[policies.example]\n" + "\n".join(lines)).config.policies
+    example = policies["example"]
+    assert all(getattr(example, name) not in (None, (), {}) for name in LimitPolicy.model_fields)
+    tight = example.effective("DU1234567", "AAPL")
+    assert tight.max_quantity is not None and example.max_quantity is not None
+    assert tight.max_quantity < example.max_quantity and tight.digest != example.digest
+
+
+def test_only_what_an_override_sets_is_shown(tmp_path: Path) -> None:
+    loaded = load(tmp_path, '[policies.example]\nenabled = true\nsymbols."EUR.USD" = { max_quantity = "5" }\n')
+    rows = {key: (value, origin) for key, value, origin in show(loaded)}
+    assert rows["policies.example.symbols.EUR.USD.max_quantity"] == ("5", f"file {tmp_path / 'config.toml'}")
+    assert [key for key in rows if ".symbols." in key] == ["policies.example.symbols.EUR.USD.max_quantity"]
+    assert rows["policies.example.max_quantity"] == ("not set", "default")
+
+
+def test_policies_of_a_draft_file(tmp_path: Path) -> None:
+    """A draft holds policies alone, or is a whole configuration; a file without policies is none."""
+    draft = written(tmp_path, "[policies.draft]\nenabled = true\nmax_quantity = 3\n")
+    assert set(read_policies(draft)) == {"draft"}
+    assert set(read_policies(written(tmp_path, default_toml()))) == {"example"}
+    for text, words in [
+        ("[desk]\n", "no table [policies.<id>]"),
+        ("[policies.draft]\nmax_quantty = 3\n", "did you mean max_quantity?"),
+        ("[desc]\n[policies.draft]\n", "did you mean desk?"),
+        ("policies = 3", "policies"),
+    ]:
+        with pytest.raises(SettingsError) as caught:
+            read_policies(written(tmp_path, text))
+        assert words in caught.value.message and caught.value.user_action
+    with pytest.raises(SettingsError, match="cannot be read"):
+        read_policies(tmp_path / "no.toml")
+
+
 def test_flag_over_environment_over_file_over_default(tmp_path: Path) -> None:
     text = '[desk]\nhold_back_seconds = 1\noperator = "file"\n[broker]\nseed = 5\n'
     environ = {"IBGW_DESK__HOLD_BACK_SECONDS": "2", "IBGW_DESK__OPERATOR": "environment", "HOME": "/tmp"}
@@ -90,7 +134,32 @@ def test_a_policy_in_the_file_replaces_the_shipped_ones(tmp_path: Path) -> None:
         ('[desk]\noperater = "x"', ["config.toml", "desk.operater", "did you mean operator?"]),
         ('[desc]\noperator = "x"', ["key desc", "did you mean desk?"]),
         ("[policies.example]\nmax_notionl = 1", ["policies.example.max_notionl", "did you mean max_notional?"]),
-        ("[policies.example]\nsession_limit = { max_orders = 3 }", ["session_limit", "max_orders"]),
+        ("[policies.example]\nsession_limit = { max_orders = 3 }", ["session_limit", "max_orders_per_session?"]),
+        (
+            "[policies.example.accounts.DU1234567]\nmax_quantty = 1",
+            ["policies.example.accounts.DU1234567.max_quantty", "did you mean max_quantity?"],
+        ),
+        (
+            "[policies.example.symbols.AAPL.session_limit]\nmax_order_per_session = 1",
+            ["symbols.AAPL.session_limit", "did you mean max_orders_per_session?"],
+        ),
+        (
+            '[policies.example.symbols."EUR.USD"]\nmax_notionl = 1',
+            ["policies.example.symbols.EUR.USD.max_notionl", "did you mean max_notional?"],
+        ),
+        ("[policies.example.symbol.AAPL]\nmax_quantity = 1", ["policies.example.symbol", "did you mean symbols?"]),
+        ("[policies.example.accounts.DU1234567.symbols]\nAAPL = 1", ["DU1234567.symbols", "allowed_symbols"]),
+        ("[policies.example.accounts.nobody]\nmax_quantity = 1", ["policies.example.accounts.nobody"]),
+        ('[policies.example]\nmarket_hours = "regular"', ["market_hours", "'liquid', 'trading' or 'any'"]),
+        ("[policies.example]\nrefuse_self_cross = 1", ["policies.example.refuse_self_cross"]),
+        ('[policies.example]\nmax_drift_bps = "10"', ["policies.example.max_drift_bps", "integer"]),
+        (
+            (
+                '[policies.example]\nmax_notional = { amount = "1", currency = "USD" }\n'
+                '[policies.example.symbols.AAPL]\nmax_notional = { amount = "1", currency = "EUR" }'
+            ),
+            ["policies.example", "symbols.AAPL.max_notional", "give it in USD"],
+        ),
         ("[policies.example]\nmax_quantity = 1.5", ["policies.example.max_quantity", "in quotes"]),
         (
             '[policies.example]\nmax_notional = { amount = 10.5, currency = "USD" }',

@@ -48,7 +48,7 @@ MEANING: dict[Exit, str] = {
     Exit.OK: "done",
     Exit.UNEXPECTED: "unexpected error; details are in the log file that is named",
     Exit.USAGE: "wrong usage, or a request that cannot be meant",
-    Exit.NOT_FOUND: "no such order",
+    Exit.NOT_FOUND: "no such order or policy",
     Exit.REFUSED: "refused by a gate or a limit, or not permitted",
     Exit.CONFLICT: "conflict: it changed meanwhile, or the key was used for something else",
     Exit.TIMED_OUT: "timed out waiting",
