@@ -32,7 +32,7 @@ PHRASE = "RESTORE"
 def backup(state: Globals, dest: Path | None) -> None:
     from ibgw_tui.wiring.upkeep import make_backup
 
-    made = make_backup(load(state), dest, progress=_progress(state))
+    made = make_backup(load(state), dest, progress=progress(state))
     state.console.result(
         {"backup": {"file": str(made.path), "verified": True, **made.contents.as_json()}},
         f"written   {one_line(str(made.path))}",
@@ -60,7 +60,7 @@ def restore(state: Globals, file: Path, yes: bool) -> None:
     if not yes:
         before = look_at_store(loaded)
         _ask(state, file, _summary(before.contents) if before.contents else before.problem)
-    done = restore_backup(loaded, file, progress=_progress(state))
+    done = restore_backup(loaded, file, progress=progress(state))
     kept = str(done.kept) if done.kept else None
     state.console.result(
         {
@@ -81,7 +81,8 @@ def restore(state: Globals, file: Path, yes: bool) -> None:
         f"ended        {len(done.ended)} orders that waited; stage again what is still wanted",
     )
     state.console.note(
-        "note: what was sent after the backup was made is not in it: compare with the broker before opening the switch"
+        "note: what was sent after the backup was made is not in it: compare with the broker before opening the switch; "
+        "`ibgw audit verify` calls this store an older copy until a person has accepted it"
     )
 
 
@@ -90,9 +91,15 @@ def _summary(contents: Contents) -> str:
     return f"{contents.orders:,} orders and {contents.audit_entries:,} audit entries{newest}"
 
 
-def _progress(state: Globals) -> Callable[[int, int], None] | None:
+def progress(state: Globals) -> Callable[[str, int, int], None] | None:
     """Only where a person watches: the copy is looked at only to tell how far it is."""
-    return state.console.progress if sys.stderr.isatty() and not state.quiet else None
+    if state.quiet or not sys.stderr.isatty():
+        return None
+
+    def tell(what: str, done: int, total: int) -> None:
+        print(f"\r{what} {done:,} of {total:,}", end="\n" if done >= total else "", file=sys.stderr, flush=True)
+
+    return tell
 
 
 def _ask(state: Globals, file: Path, there: str) -> None:

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import sys
-
 import click
 
+from ibgw_tui.cli.backup import progress
 from ibgw_tui.cli.commands import Globals, command
 from ibgw_tui.cli.exits import Exit
 from ibgw_tui.cli.output import table
@@ -29,8 +28,7 @@ _CODES = {"configuration": Exit.BAD_CONFIGURATION, "audit log": Exit.AUDIT_BROKE
 def doctor(state: Globals, full: bool) -> int:
     from ibgw_tui.wiring.doctor import examine
 
-    watched = sys.stderr.isatty() and not state.quiet
-    checks = examine(state.config, state.home, full=full, progress=state.console.progress if watched else None)
+    checks = examine(state.config, state.home, full=full, progress=progress(state))
     failed = [check for check in checks if check.health is Health.FAIL]
     warned = [check for check in checks if check.health is Health.WARN]
     state.console.result(

@@ -11,7 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from ibgw_tui.core.audit import ChainVerdict
 from ibgw_tui.core.records import LeaseState, SwitchState
 from ibgw_tui.core.terms import KillSwitch
 
@@ -203,10 +202,10 @@ def router(lease: LeaseState | None, now: datetime, alive: timedelta, *, runs: b
     return warn("router", f"{told}, gone for {_span(age)}", "start `ibgw router` or `ibgw tui`")
 
 
-def audit(verdict: ChainVerdict, *, full: bool) -> Check:
-    if not verdict.ok:
-        return fail("audit log", verdict.problem, "close the kill switch, keep the file, and run `ibgw audit verify`")
-    return ok("audit log", f"intact, {'all' if full else 'the newest'} {verdict.entries:,} entries")
+def audit(entries: int, problem: str, *, full: bool) -> Check:
+    if problem:
+        return fail("audit log", problem, "close the kill switch, keep the file, and run `ibgw audit verify`")
+    return ok("audit log", f"intact, {'all' if full else 'the newest'} {entries:,} entries")
 
 
 def switch(state: SwitchState) -> Check:

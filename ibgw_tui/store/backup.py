@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -24,15 +24,18 @@ from ibgw_tui.store.inspection import Contents, verified
 
 _LOOK_SECONDS = 0.1
 
+Telling = Callable[[str, int, int], None]
+"""(what is being done, how much of it is done, how much there is)"""
 
-def back_up(source: Path, target: Path, *, progress: Progress | None = None) -> Contents:
+
+def back_up(source: Path, target: Path, *, progress: Telling | None = None) -> Contents:
     """Copy the store at `source` to the new file `target`, 0600, and verify the copy; what it holds.
 
     `target` gets its name only when it was found sound. Raises InvalidRequest (it exists), OrderStoreError.
     """
     with reachable(), _reserved(target) as unfinished:
-        copy_database(source, unfinished, progress=progress)
-        contents = verified(unfinished, what="the copy", progress=progress)
+        copy_database(source, unfinished, progress=part(progress, "copying"))
+        contents = verified(unfinished, what="the copy", progress=part(progress, "verifying"))
         sync(unfinished)
         unfinished.replace(target)
         sync(target.parent)
@@ -60,6 +63,14 @@ def _reserved(target: Path) -> Iterator[Path]:
     finally:
         for suffix in ("-journal", "-wal", "-shm"):
             Path(f"{unfinished}{suffix}").unlink(missing_ok=True)
+
+
+def part(progress: Telling | None, what: str) -> Progress | None:
+    """The same for one of several pieces of work."""
+    if progress is None:
+        return None
+    tell = progress
+    return lambda done, total: tell(what, done, total)
 
 
 def make_empty(path: Path) -> None:

@@ -26,12 +26,11 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from ibgw_tui.core.errors import Conflict, GatewayError, OrderStoreError
-from ibgw_tui.core.lifecycle import OPEN, Actor, Signal
+from ibgw_tui.core.lifecycle import OPEN, Actor, Signal, Status
 from ibgw_tui.core.records import LeaseState
 from ibgw_tui.core.terms import KillSwitch, iso
 from ibgw_tui.store.audit_log import AuditLog
-from ibgw_tui.store.backup import copy_database, make_empty, sync
-from ibgw_tui.store.chain import Progress
+from ibgw_tui.store.backup import Telling, copy_database, make_empty, part, sync
 from ibgw_tui.store.change import Change
 from ibgw_tui.store.connection import Connection
 from ibgw_tui.store.failures import reachable
@@ -41,6 +40,8 @@ from ibgw_tui.store.rows import to_us
 
 _FIRST_LOCK_BYTE, _LOCK_BYTES = 0x40000000, 512
 """Where SQLite locks: whoever has a database open holds at least a shared lock on one of these bytes."""
+_CODE = "STORE_RESTORED"
+_WHY = "the store was restored from a backup: what was decided on this order since is not known"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,7 +86,7 @@ def restore(
     clock: Callable[[], datetime],
     principal: str,
     lease_alive: timedelta,
-    progress: Progress | None = None,
+    progress: Telling | None = None,
 ) -> Restored:
     """Replace the store by a verified backup, sealed.
 
@@ -95,14 +96,14 @@ def restore(
     with reachable():
         prepare(database, read_only=True)
         _refuse_itself(backup, database)
-        found = verified(backup, what="the file", progress=progress)
+        found = verified(backup, what="the file", progress=part(progress, "verifying"))
         _refuse_while_routing(look_before(database).lease, clock(), lease_alive)
         if not database.parent.exists():
             database.parent.mkdir(mode=0o700, parents=True)
         with _workshop(database.parent) as folder:
             made = folder / database.name
             make_empty(made)
-            copy_database(backup, made, progress=progress)
+            copy_database(backup, made, progress=part(progress, "copying"))
             before, seen = look_before(database), _state_of(database)
             with _alone(database):
                 if _state_of(database) != seen:
@@ -213,14 +214,13 @@ def _seal(
             )
             ended = []
             for record in [record for status in sorted(OPEN) for record in change.orders_in(status)]:
-                change.revoke_approval(record)
+                if record.status is Status.APPROVED:
+                    change.revoke_approval(record)
+                    record = change.move(
+                        record, Signal.VOID, actor=Actor.OPERATOR, principal=principal, reason_code=_CODE, reason=_WHY
+                    )
                 change.move(
-                    record,
-                    Signal.EXPIRE,
-                    actor=Actor.ROUTER,
-                    principal=principal,
-                    reason_code="STORE_RESTORED",
-                    reason="the store was restored from a backup: what was decided on this order since is not known",
+                    record, Signal.EXPIRE, actor=Actor.ROUTER, principal=principal, reason_code=_CODE, reason=_WHY
                 )
                 ended.append(record.order_ref)
             connection.execute(

@@ -25,11 +25,13 @@ from ibgw_tui.core.records import SwitchState
 from ibgw_tui.core.terms import KillSwitch
 from ibgw_tui.service import doctor as judge
 from ibgw_tui.service.doctor import Check, Health
+from ibgw_tui.service.verifying import verify
 from ibgw_tui.store.database import OLDEST_SAFE_LIBRARY
 from ibgw_tui.store.doorbell import Doorbell, Listener, bell_folder
 from ibgw_tui.store.files import identity, prepare
 from ibgw_tui.store.inspection import Inspection, library_version, try_writing
 from ibgw_tui.store.migration import VERSION
+from ibgw_tui.wiring.audit_side import checkpoints_of
 from ibgw_tui.wiring.clock import utc_now
 from ibgw_tui.wiring.paths import Home, home_at_all_costs, load_settings, resolve_home
 from ibgw_tui.wiring.upkeep import LEASE_ALIVE
@@ -37,7 +39,7 @@ from ibgw_tui.wiring.upkeep import LEASE_ALIVE
 TAIL = 1000
 PACKAGE = "ibgw-tui"
 
-Progress = Callable[[int, int], None]
+Progress = Callable[[str, int, int], None]
 
 
 @dataclass(slots=True)
@@ -53,7 +55,8 @@ class _Patient:
     home: Home = field(init=False)
     file: Inspection | None = None
     newest: datetime | None = None
-    sound: bool = True
+    sound: bool = False
+    is_whole: bool = False
 
     def __post_init__(self) -> None:
         self.home = home_at_all_costs(self.config, self.home_flag)
@@ -83,7 +86,9 @@ def examine(
         found.append(opening)
         if opening.health is not Health.FAIL:
             found += [_guarded(name, act, patient) for name, act in _INSIDE]
-        return [*found, *(_guarded(name, act, patient) for name, act in _LAST)]
+        found += [_guarded(name, act, patient) for name, act in _LAST]
+    # The last to close a sound store may tidy up its log; a reader may not, and would leave it behind.
+    return [*found, _guarded("writing", _writing, patient)]
 
 
 def _guarded(name: str, act: Callable[[_Patient], Check], patient: _Patient) -> Check:
@@ -188,14 +193,14 @@ def _store(patient: _Patient, stack: ExitStack) -> Check:
 
 def _integrity(patient: _Patient) -> Check:
     problems = patient.opened.damage(full=patient.full)
-    patient.sound = not problems
+    patient.sound = not problems  # not reached when it cannot be read at all
     return judge.integrity(problems, full=patient.full)
 
 
 def _schema(patient: _Patient) -> Check:
     version = patient.opened.version()
     problems = patient.opened.schema_problems() if version <= VERSION else []
-    patient.sound = patient.sound and version == VERSION and not problems
+    patient.is_whole = version <= VERSION and not problems
     return judge.schema(version, VERSION, problems)
 
 
@@ -205,17 +210,25 @@ def _log(patient: _Patient) -> Check:
 
 
 def _writing(patient: _Patient) -> Check:
-    if not patient.sound:
+    if not (patient.sound and patient.is_whole):
         return judge.fail("writing", "not tried on a store with the problems above", "mend those first")
     try_writing(patient.home.database)
     return judge.ok("writing", "the write lock was free")
 
 
 def _audit(patient: _Patient) -> Check:
-    verdict = patient.opened.verify_chain(last=None if patient.full else TAIL, progress=patient.progress)
-    if verdict.ok:
+    """With the checkpoints kept outside the store, where the configuration says where those are."""
+    if patient.loaded is None:
+        verdict = patient.opened.verify_chain(last=None if patient.full else TAIL)
+        check = judge.audit(verdict.entries, verdict.problem, full=patient.full)
+    else:
+        mode = "full" if patient.full else "quick"
+        checkpoints = checkpoints_of(patient.loaded, patient.home.database)
+        report = verify(patient.home.database, checkpoints, mode=mode, progress=patient.progress)
+        check = judge.audit(report.entries, report.worst.words if report.worst else "", full=patient.full)
+    if check.health is Health.OK:
         patient.newest = patient.opened.newest_entry_at()
-    return judge.audit(verdict, full=patient.full)
+    return check
 
 
 def _router(patient: _Patient) -> Check:
@@ -286,7 +299,6 @@ _INSIDE: tuple[tuple[str, Callable[[_Patient], Check]], ...] = (
     ("integrity", _integrity),
     ("schema", _schema),
     ("write-ahead log", _log),
-    ("writing", _writing),
     ("audit log", _audit),
     ("router", _router),
 )

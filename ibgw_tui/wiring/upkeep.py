@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -10,7 +9,7 @@ from pathlib import Path
 from ibgw_tui.config import Loaded
 from ibgw_tui.core.errors import NotFound
 from ibgw_tui.core.terms import iso
-from ibgw_tui.store.backup import back_up
+from ibgw_tui.store.backup import Telling, back_up
 from ibgw_tui.store.inspection import Contents
 from ibgw_tui.store.restoring import Before, Restored, look_before, restore
 from ibgw_tui.wiring.clock import utc_now
@@ -21,8 +20,6 @@ BACKUPS = "backups"
 LEASE_ALIVE = timedelta(seconds=6)
 """A router that gave a sign of life within this time is at work."""
 
-Progress = Callable[[int, int], None]
-
 
 @dataclass(frozen=True, slots=True)
 class MadeBackup:
@@ -30,7 +27,7 @@ class MadeBackup:
     contents: Contents
 
 
-def make_backup(loaded: Loaded, target: Path | None, *, progress: Progress | None = None) -> MadeBackup:
+def make_backup(loaded: Loaded, target: Path | None, *, progress: Telling | None = None) -> MadeBackup:
     """Copy the store to a new file and verify it. Raises NotFound (there is no store), InvalidRequest (the file exists)."""
     home = resolve_home(loaded)
     if not home.database.is_file():
@@ -47,7 +44,7 @@ def look_at_store(loaded: Loaded) -> Before:
     return look_before(resolve_home(loaded).database)
 
 
-def restore_backup(loaded: Loaded, backup: Path, *, progress: Progress | None = None) -> Restored:
+def restore_backup(loaded: Loaded, backup: Path, *, progress: Telling | None = None) -> Restored:
     """Put a backup in the place of the store, sealed. Raises NotFound, Conflict, OrderStoreError, SettingsError."""
     backup = backup.expanduser().absolute()
     if not backup.is_file():
