@@ -122,37 +122,43 @@ def follow(rows: Iterable[AuditRow], seq: int, previous: bytes) -> tuple[int, by
 
     Returns the last good number and hash. The inner loop of every verification: kept bare.
     """
-    for found, entry, stored in rows:
+    following = iter(rows)
+    for found, entry, stored in following:
         number = seq + 1
         if found != number or (
             _sha256(_numbered(2, number) + previous + _sha256(b"\x00" + entry).digest()).digest() != stored
         ):
-            return seq, previous, _diagnosis(number, found, entry)
+            return seq, previous, _diagnosis(number, found, entry, next(following, None))
         seq, previous = number, stored
     return seq, previous, None
 
 
-def _diagnosis(number: int, found: int, entry: bytes) -> AuditProblem:
-    """Why the row numbered `found` cannot be entry `number`."""
+def _diagnosis(number: int, found: int, entry: bytes, after: AuditRow | None) -> AuditProblem:
+    """Why the row numbered `found` cannot be entry `number`.
+
+    Rows that were numbered anew still carry the number they were written with, and so does the next one.
+    """
     if found < number:
         return AuditProblem(AuditVerdict.INSERTED, found, f"an entry numbered {found} was put before entry {number}")
     if found > number:
         return AuditProblem(AuditVerdict.GAP, number, f"entry {number} is missing")
-    try:
-        written = json.loads(entry)["seq"]
-    except (ValueError, TypeError, KeyError):
-        written = number
-    if isinstance(written, int) and written < number:
-        return AuditProblem(
-            AuditVerdict.INSERTED,
-            written,
-            f"an entry was put in at {written}: what stands at {number} was written as {written}",
-        )
-    if isinstance(written, int) and written > number:
-        return AuditProblem(
-            AuditVerdict.GAP, number, f"entry {number} is missing: what stands there was written as entry {written}"
-        )
+    shift = _shift(number, entry)
+    if shift and after is not None and _shift(after[0], after[1]) == shift:
+        if shift < 0:
+            at = number + shift
+            words = f"an entry was put in at {at}: what stands at {number} was written as entry {at}"
+            return AuditProblem(AuditVerdict.INSERTED, at, words)
+        words = f"entry {number} is missing: what stands there was written as entry {number + shift}"
+        return AuditProblem(AuditVerdict.GAP, number, words)
     return AuditProblem(AuditVerdict.ALTERED, number, f"entry {number} was altered")
+
+
+def _shift(number: int, entry: bytes) -> int:
+    """By how much the number an entry was written with is above the one it has."""
+    try:
+        return int(json.loads(entry)["seq"]) - number
+    except (ValueError, TypeError, KeyError):
+        return 0
 
 
 def verify_chain(rows: Iterable[AuditRow], *, start_seq: int = 0, start_hash: bytes = GENESIS) -> ChainVerdict:

@@ -5,7 +5,15 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ibgw_tui.core.audit import GENESIS, chain_hash, entry_bytes, verify_chain
+from ibgw_tui.core.audit import (
+    GENESIS,
+    AuditProblem,
+    AuditVerdict,
+    chain_hash,
+    entry_bytes,
+    headline,
+    verify_chain,
+)
 from tests.makers import NOON
 
 Row = tuple[int, bytes, bytes]
@@ -58,3 +66,31 @@ def test_a_cut_tail_verifies_but_has_another_head() -> None:
     rows = a_chain(20)
     assert verify_chain(rows[:10]).ok
     assert verify_chain(rows[:10]).head != verify_chain(rows).head
+
+
+def test_what_happened_to_a_row_is_told() -> None:
+    rows = a_chain(9)
+    stranger = entry_bytes(seq=4, at=NOON, kind="forged", actor="agent", principal="a", order_ref=None, body={})
+    forged = (4, stranger, chain_hash(4, rows[2][2], stranger))
+    shifted = [(seq + 1, entry, stored) for seq, entry, stored in rows[3:]]
+    closed_up = [(seq - 1, entry, stored) for seq, entry, stored in rows[4:]]
+    relabelled = entry_bytes(seq=9, at=NOON, kind="test", actor="agent", principal="a", order_ref=None, body={"n": 4})
+    told = {
+        "deleted": (rows[:3] + rows[4:], AuditVerdict.GAP, 4),
+        "deleted and closed up": (rows[:3] + closed_up, AuditVerdict.GAP, 4),
+        "put in": ([*rows[:3], forged, *shifted], AuditVerdict.INSERTED, 4),
+        "put before all": ([(0, *rows[0][1:]), *rows], AuditVerdict.INSERTED, 0),
+        "its own number changed": ([*rows[:3], (4, relabelled, rows[3][2]), *rows[4:]], AuditVerdict.ALTERED, 4),
+        "not JSON any more": ([*rows[:3], (4, b"\xff", rows[3][2]), *rows[4:]], AuditVerdict.ALTERED, 4),
+    }
+    for what, (changed, verdict, at) in told.items():
+        found = verify_chain(changed)
+        assert (found.verdict, found.broken_at) == (verdict, at), what
+
+
+def test_the_gravest_is_the_headline() -> None:
+    order = list(AuditVerdict)
+    problems = [AuditProblem(verdict, None, "") for verdict in reversed(order)]
+    found = headline(problems)
+    assert found is not None and found.verdict is AuditVerdict.ALTERED and headline([]) is None
+    assert order[-1] is AuditVerdict.INTACT
