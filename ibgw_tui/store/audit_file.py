@@ -16,7 +16,7 @@ from typing import Any, Self
 
 import apsw
 
-from ibgw_tui.core.audit import AuditProblem, ChainVerdict, chain_verdict
+from ibgw_tui.core.audit import GENESIS, AuditProblem, ChainVerdict
 from ibgw_tui.core.errors import NotFound
 from ibgw_tui.store.chain import Chain, Progress
 from ibgw_tui.store.database import check_library
@@ -122,10 +122,12 @@ class AuditFile:
                 if progress is not None:
                     progress(done, size)
         if problems:
-            seq, head, problem = min(problems, key=lambda found: found[0])
-            return chain_verdict(seq, head, problem)
-        added = self.chain.verify(after_seq=size)
-        return replace(added, entries=size + added.entries)
+            # Once more from the last good entry on, with what comes after it in sight: a part ends too early to say.
+            good, head, _ = min(problems, key=lambda found: found[0])
+        else:
+            good, head = size, self.chain.hash_at(size) or GENESIS
+        rest = self.chain.verify(after_seq=good, start=head)
+        return replace(rest, entries=good + rest.entries)
 
 
 def _verify_part(path: Path, after: int, upto: int) -> tuple[int, bytes, AuditProblem | None]:

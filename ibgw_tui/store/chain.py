@@ -85,7 +85,7 @@ class Chain:
         """
         start = GENESIS if after == 0 else self.hash_at(after)
         if start is None:
-            return after - 1, GENESIS, _missing(after)
+            return after, GENESIS, _missing(after)
         seq, head = after, start
         for page in self.pages(after or BEFORE_ALL):
             seq, head, problem = follow(page if page[-1][0] <= upto else [r for r in page if r[0] <= upto], seq, head)
