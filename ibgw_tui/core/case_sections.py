@@ -35,9 +35,10 @@ from ibgw_tui.core.context import (
     Steps,
     WhatIfFacts,
 )
-from ibgw_tui.core.orders import ApprovalStatus, PriceStep, Session
+from ibgw_tui.core.orders import PRICE_FIELDS, ApprovalStatus, PriceStep, Session
 from ibgw_tui.core.records import SwitchState
 from ibgw_tui.core.terms import (
+    EXACT,
     AssetClass,
     KillSwitch,
     Mode,
@@ -47,15 +48,18 @@ from ibgw_tui.core.terms import (
     QuoteStatus,
     Side,
     TimeInForce,
+    canonical,
 )
 
 LARGEST = Decimal(10) ** 15
 """Numbers beyond this are not prices: the broker writes its unset double (1.797e308) for 'unknown'."""
+_SMALLEST_STEP = Decimal("1E-18")
+"""With at most 15 digits before and 18 after the point no product of a decision is ever rounded."""
 
 
 def _number(value: object) -> Decimal | None:
     """An exact number, or None for everything that stands for 'unknown'. Raises ValueError on what is neither."""
-    if value is None or value == "":
+    if value is None or (isinstance(value, str) and not value.strip()):
         return None
     if isinstance(value, bool) or not isinstance(value, str | int | Decimal):
         raise ValueError(f"must be a number in text such as '12.5', not {type(value).__name__}")
@@ -63,7 +67,12 @@ def _number(value: object) -> Decimal | None:
         number = Decimal(value)
     except InvalidOperation as error:
         raise ValueError(f"{str(value)[:40]!r} is not a number such as '12.5'") from error
-    return number if number.is_finite() and abs(number) < LARGEST else None
+    if not number.is_finite() or number.copy_abs() >= LARGEST:
+        return None
+    plain = number.quantize(_SMALLEST_STEP, context=EXACT)
+    if plain != number:
+        raise ValueError(f"{str(value)[:40]!r} has more than 18 digits after the decimal point; round it first")
+    return canonical(plain)
 
 
 def _needed(value: object) -> Decimal:
@@ -145,7 +154,12 @@ class _Order(_Section):
     bracket: _Exits | None = None
 
     def terms(self) -> OrderTerms:
-        price = self._price
+        kept = PRICE_FIELDS[self.order_type]
+
+        def price(name: str) -> Decimal | None:
+            """A price that orders of this type do not have binds nobody, so it says nothing."""
+            return getattr(self, name) if name in kept else None
+
         exits = self.bracket.terms() if self.bracket else ()
         return OrderTerms(
             self.account,
@@ -157,13 +171,16 @@ class _Order(_Section):
             self.side,
             self.quantity,
             self.order_type,
-            price(self.limit_price),
-            price(self.stop_price),
-            _positive(self.trailing_amount),
-            _positive(self.trailing_percent),
-            self.limit_offset,
-            tuple(ExitTerms(leg.leg, leg.order_type, price(leg.limit_price), price(leg.stop_price)) for leg in exits),
+            self._price(price("limit_price")),
+            self._price(price("stop_price")),
+            _positive(price("trailing_amount")),
+            _positive(price("trailing_percent")),
+            price("limit_offset"),
+            tuple([self._exit(leg) for leg in exits]),
         )
+
+    def _exit(self, leg: ExitTerms) -> ExitTerms:
+        return ExitTerms(leg.leg, leg.order_type, self._price(leg.limit_price), self._price(leg.stop_price))
 
     def _price(self, value: Decimal | None) -> Decimal | None:
         return _priced(value, self.asset_class)
@@ -294,7 +311,7 @@ class _Contract(_Section):
             PriceStep.model_construct(from_price=step.from_price or Decimal(0), increment=step.increment)
             for step in self.price_steps
         ]
-        return Steps(tuple(steps), _positive(self.size_increment))
+        return Steps(tuple(sorted(steps, key=lambda step: step.from_price)), _positive(self.size_increment))
 
 
 class _Modifies(_Section):

@@ -24,6 +24,7 @@ from ibgw_tui.core.context import (
     GateContext,
     LimitContext,
     OrderTerms,
+    SessionFacts,
 )
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.errors import ErrorCode, InvalidRequest
@@ -151,7 +152,7 @@ def _written(case: Case) -> dict[str, Any]:
         }
         if limits.modifies
         else None,
-        "session": _plain(gates.session, keep_none=True) if gates.asks_session else None,
+        "session": _plain(gates.session or SessionFacts(None), keep_none=True) if gates.asks_session else None,
         "key": _plain(gates.key),
         "policy_digest": gates.policy_digest,
         "configured_at": gates.configured_at,

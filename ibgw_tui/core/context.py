@@ -180,7 +180,7 @@ class Steps:
         """The increment at a price of this size; None when the ladder is not known."""
         tick: Decimal | None = None
         for step in self.prices:
-            if tick is None or abs(price) >= step.from_price:
+            if tick is None or price.copy_abs() >= step.from_price:
                 tick = step.increment
         return tick
 

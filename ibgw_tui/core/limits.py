@@ -243,7 +243,7 @@ def price_collar(order: OrderTerms, policy: LimitPolicy, context: LimitContext) 
             user_action="wait for a two-sided quote",
         )
     # Compared without a division, so that equality is exact; the quotient is only for people.
-    distance = EXACT.multiply(abs(EXACT.subtract(price.amount, base)), _TEN_THOUSAND)
+    distance = EXACT.multiply(EXACT.subtract(price.amount, base).copy_abs(), _TEN_THOUSAND)
     shown = bps_shown(distance, base)
     broken = distance > EXACT.multiply(Decimal(limit), base)
     observed = number(shown)
@@ -265,7 +265,7 @@ def price_collar(order: OrderTerms, policy: LimitPolicy, context: LimitContext) 
 
 def _foreign(order: OrderTerms, market: Market | None) -> str | None:
     """The currency in which the order cannot be compared with the market, if that is what is wrong."""
-    if market is None:
+    if market is None or market.status is QuoteStatus.UNAVAILABLE:
         return None
     touch = market.ask if order.side is Side.BUY else market.bid
     needed = (reference_price(market), touch if order.limit_price is None else None)
@@ -309,7 +309,7 @@ def room_for(orders: int, check: str, policy: LimitPolicy, context: LimitContext
         str(count),
         str(limit),
         unit,
-        str(limit - count),
+        str(limit - count - (orders - 1)),
         remedy if broken else None,
         context.now,
         "store",

@@ -106,6 +106,8 @@ _PRICES: dict[OrderType, tuple[frozenset[str], frozenset[str]]] = {
         frozenset({"stop_price", "trailing_amount", "trailing_percent"}),
     ),
 }
+PRICE_FIELDS = {kind: needed | allowed for kind, (needed, allowed) in _PRICES.items()}
+"""Those that orders of each type may have."""
 _PRICE_FIELDS = ("limit_price", "stop_price", "trailing_amount", "trailing_percent", "limit_offset")
 _TRAILING = (OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT)
 
@@ -253,7 +255,7 @@ class Contract(Frozen):
         """The price increment that applies at `price`; None when unknown."""
         tick: Decimal | None = None
         for step in self.price_steps:
-            if tick is None or abs(price) >= step.from_price:
+            if tick is None or price.copy_abs() >= step.from_price:
                 tick = step.increment
         return tick
 

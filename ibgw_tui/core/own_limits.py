@@ -14,7 +14,15 @@ from ibgw_tui.core.context import LimitContext, Market, OrderTerms, OwnOrder, Pr
 from ibgw_tui.core.decision import Finding
 from ibgw_tui.core.limits import Check
 from ibgw_tui.core.policy import LimitPolicy
-from ibgw_tui.core.prices import bps_shown, converted, number, reference_price, trail_of, worst_case_price
+from ibgw_tui.core.prices import (
+    bps_shown,
+    converted,
+    may_be_priced,
+    number,
+    reference_price,
+    trail_of,
+    worst_case_price,
+)
 from ibgw_tui.core.terms import EXACT, CheckStatus, HoursKind, Mode, OrderType, QuoteStatus, Side
 
 PASS, WARN, REFUSE, UNKNOWN, OFF = (
@@ -58,7 +66,7 @@ def quote_reliable(order: OrderTerms, policy: LimitPolicy, context: LimitContext
     if market is None or market.status is QuoteStatus.UNAVAILABLE:
         words = "there is no quote to rely on"
         return Finding(check, code, UNKNOWN, words, None, allowed, "bps", user_action="wait for market data")
-    problem, spread = _quote_problem(market, limit, live=live)
+    problem, spread = _quote_problem(order, market, limit, live=live)
     observed = None if spread is None else number(spread)
     room = None if spread is None or limit is None else _left(Decimal(limit), spread)
     return Finding(
@@ -76,9 +84,11 @@ def quote_reliable(order: OrderTerms, policy: LimitPolicy, context: LimitContext
     )
 
 
-def _quote_problem(market: Market, limit: int | None, *, live: bool) -> tuple[str | None, Decimal | None]:
+def _quote_problem(
+    order: OrderTerms, market: Market, limit: int | None, *, live: bool
+) -> tuple[str | None, Decimal | None]:
     """What is wrong with a quote, and its spread in basis points of the middle where it has one."""
-    bid, ask = market.bid, market.ask
+    bid, ask = _quoted(order, market.bid), _quoted(order, market.ask)
     if live and market.status in (QuoteStatus.DELAYED, QuoteStatus.FROZEN):
         return f"the quote is {market.status.value}", None
     if bid is None or ask is None:
@@ -98,6 +108,11 @@ def _quote_problem(market: Market, limit: int | None, *, live: bool) -> tuple[st
     return None, spread
 
 
+def _quoted(order: OrderTerms, price: Price | None) -> Price | None:
+    """A side of the book; None where it stands at a price that means 'none'."""
+    return price if price is not None and may_be_priced(order, price.amount) else None
+
+
 def trigger_price(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
     """A stop on the wrong side of the market fires at once; a trail inside the spread does too."""
     check, code = "trigger_price", "LIVE_TRIGGER_PRICE_REFUSED"
@@ -110,7 +125,7 @@ def trigger_price(order: OrderTerms, policy: LimitPolicy, context: LimitContext)
         action = "put the limit on the far side of the stop"
         return Finding(check, code, REFUSE, problem, observed, limit, unit, user_action=action, source="order")
     bid, ask = (market.bid, market.ask) if market and market.status is not QuoteStatus.UNAVAILABLE else (None, None)
-    touch = ask if buys else bid
+    touch = _quoted(order, ask if buys else bid)
     if touch is None or touch.currency != order.currency:
         words = f"the {'ask' if buys else 'bid'} in {unit} is not known"
         return _unknown(check, code, words, None, unit, "wait for a two-sided quote")
@@ -221,7 +236,8 @@ def _off_grid(value: Decimal, step: Decimal) -> bool:
 
 
 def _nearest(price: Decimal, tick: Decimal) -> Decimal:
-    return EXACT.multiply(EXACT.divide(price, tick).to_integral_value(context=EXACT), tick)
+    nearest = EXACT.multiply(EXACT.divide(price, tick).to_integral_value(context=EXACT), tick)
+    return nearest or tick.copy_sign(price)
 
 
 # ---- armed by a field of the policy
@@ -240,7 +256,7 @@ def max_position(order: OrderTerms, policy: LimitPolicy, context: LimitContext) 
     # The exits of a bracket close what the entry opens: they count on their own side, as the entry does on its.
     longest = EXACT.add(EXACT.add(held.filled, buys), order.quantity if order.side is Side.BUY else _ZERO)
     shortest = EXACT.subtract(EXACT.subtract(held.filled, sells), order.quantity if order.side is Side.SELL else _ZERO)
-    worst = max(longest, -shortest, _ZERO)
+    worst = max(longest, shortest.copy_negate(), _ZERO)
     broken = worst > limit
     allowed = number(limit)
     words = f"{number(shortest)} to {number(longest)} if one side fills; {allowed} units allowed either way"

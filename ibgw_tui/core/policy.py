@@ -115,6 +115,17 @@ class LimitPolicy(Frozen):
                         )
         return self
 
+    @model_validator(mode="after")
+    def _one_currency_of_what_is_left(self) -> Self:
+        """An override may arm it where the policy does not; two that meet must be comparable."""
+        overrides = (*self.accounts.values(), *self.symbols.values())
+        currencies = sorted({o.min_excess_liquidity.currency for o in overrides if o.min_excess_liquidity is not None})
+        if len(currencies) > 1:
+            raise ValueError(
+                f"min_excess_liquidity: overrides give it in {', '.join(currencies)}; give it in one currency"
+            )
+        return self
+
     @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) of every number in it; approvals and audit entries carry it."""

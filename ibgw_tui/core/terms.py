@@ -22,7 +22,7 @@ from pydantic import (
     WithJsonSchema,
 )
 
-EXACT = Context(prec=80, rounding=ROUND_HALF_EVEN)
+EXACT = Context(prec=160, rounding=ROUND_HALF_EVEN)
 """Arithmetic context of every calculation with money: wide enough that no product is ever rounded."""
 
 AMOUNT_PATTERN = r"^-?[0-9]{1,12}(\.[0-9]{1,8})?$"
@@ -84,7 +84,10 @@ def _utc(value: object) -> datetime:
         value = datetime.fromisoformat(value)
     if not isinstance(value, datetime) or value.tzinfo is None:
         raise ValueError("must be a time with a zone, such as 2026-11-22T15:00:00Z")
-    return value.astimezone(UTC)
+    try:
+        return value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is before the year 1 or after the year 9999 in UTC") from error
 
 
 def iso(moment: datetime) -> str:
