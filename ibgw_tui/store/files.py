@@ -51,6 +51,20 @@ def prepare(path: Path, *, read_only: bool) -> None:
         finally:
             os.close(descriptor)
     _make_private(path)
+    _free_side_files(path)
+
+
+def _free_side_files(path: Path) -> None:
+    """Log and index take the mode of the database when they are made, and keep it when the database gets a better one.
+
+    A database that was read-only for an hour must be writable again when it is itself.
+    """
+    writable = stat.S_IMODE(path.stat().st_mode) & stat.S_IWUSR
+    for side in (Path(f"{path}-wal"), Path(f"{path}-shm")):
+        with contextlib.suppress(FileNotFoundError):
+            found = side.stat()
+            if writable and not found.st_mode & stat.S_IWUSR and found.st_uid == os.getuid():
+                side.chmod(0o600)
 
 
 def _make_private(path: Path) -> None:

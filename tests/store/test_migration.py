@@ -9,11 +9,12 @@ from pathlib import Path
 import apsw
 import pytest
 
-from ibgw_tui.core.errors import OrderStoreError, SettingsError
+from ibgw_tui.core.audit import GENESIS, chain_hash, entry_bytes
+from ibgw_tui.core.errors import ErrorCode, OrderStoreError, SettingsError
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.store import OrderStore, migration
 from ibgw_tui.store.schema import FIRST, MIGRATIONS
-from tests.makers import SettableClock, an_intent, usd
+from tests.makers import NOON, SettableClock, an_intent, usd
 from tests.store._helpers import DATABASE, a_store, stage, started
 
 
@@ -152,3 +153,42 @@ def test_the_schema_is_strict_throughout(tmp_path: Path) -> None:
             "SELECT name, strict FROM pragma_table_list WHERE schema = 'main' AND name NOT LIKE 'sqlite_%'"
         )
         assert len(rows) > 10 and all(strict for _, strict in rows)
+
+
+@pytest.mark.parametrize("altered", [False, True])
+def test_an_older_file_is_upgraded_only_when_its_copy_is_whole(tmp_path: Path, altered: bool) -> None:
+    """The audit log, too: an upgrade must not be where a broken chain is lost sight of."""
+    a_first_file(tmp_path)
+    shell = apsw.Connection(str(tmp_path / DATABASE))
+    previous = GENESIS
+    for seq in (1, 2, 3):
+        entry = entry_bytes(
+            seq=seq, at=NOON, kind="order.staged", actor="agent", principal="a", order_ref="o-old1", body={"n": seq}
+        )
+        previous = chain_hash(seq, previous, entry)
+        text = entry.decode().replace('"n":2', '"n":7') if altered else entry.decode()
+        shell.execute("INSERT INTO audit (seq, entry, hash) VALUES (?, ?, ?)", (seq, text, previous))
+    shell.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    shell.close()
+    if not altered:
+        with a_store(tmp_path) as store:
+            assert store.verify_audit().entries == 3
+        assert len(list(tmp_path.glob("*.copy-*"))) == 1
+        return
+    with pytest.raises(OrderStoreError, match="entry 2") as caught:
+        OrderStore.open(tmp_path / DATABASE, clock=SettableClock())
+    assert caught.value.code is ErrorCode.AUDIT_CHAIN_INVALID and "not changed" in caught.value.message
+    assert [path.name for path in tmp_path.iterdir()] == [DATABASE]
+    shell = apsw.Connection(str(tmp_path / DATABASE))
+    assert shell.execute("PRAGMA user_version").fetchall() == [(1,)]
+    shell.close()
+
+
+def test_a_newer_file_is_refused_to_a_reader_as_well(tmp_path: Path) -> None:
+    a_first_file(tmp_path)
+    newer = apsw.Connection(str(tmp_path / DATABASE))
+    newer.execute("PRAGMA user_version = 99")
+    newer.close()
+    with pytest.raises(SettingsError, match="newer version") as caught:
+        OrderStore.open(tmp_path / DATABASE, clock=SettableClock(), read_only=True)
+    assert "update this program" in caught.value.user_action
