@@ -34,6 +34,7 @@ audit = Group(
         "checkpoint": f"{_VERIFY}:checkpoint",
         "accept": f"{_VERIFY}:accept",
         "export": f"{_EXPORT}:export",
+        "replay": f"{__package__}.replay:replay",
     },
     help="The audit log: who did what, when, and whether anything was changed since.",
     examples="""
@@ -107,8 +108,8 @@ def show(state: Globals, ref: str) -> int:
     return Exit.OK
 
 
-_TOLD = {"reason"}
-"""The line above says it already."""
+_TOLD = {"reason", "from", "to"}
+"""Said in another place."""
 
 
 def _details(body: dict[str, Any]) -> list[str]:
@@ -118,6 +119,8 @@ def _details(body: dict[str, Any]) -> list[str]:
         for name, value in body.items()
         if name not in _TOLD and isinstance(value, str | int) and value != ""
     ]
+    if "from" in body and "to" in body:
+        short.insert(0, f"{one_line(str(body['from']))} -> {one_line(str(body['to']))}")
     lines = ["; ".join(short)] if short else []
     decision = body.get("decision")
     if isinstance(decision, dict):

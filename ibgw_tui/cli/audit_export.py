@@ -135,12 +135,15 @@ def _pages(file: AuditFile, order_ref: str | None, after: int) -> Iterator[list[
         after = page[-1][0]
 
 
+_COLUMNS = ("at", "kind", "actor", "principal", "order_ref", "body")
+
+
 def _line(seq: int, content: bytes, stored: bytes) -> dict[str, Any]:
     """An entry that is damaged is exported as the bytes it has become."""
     try:
         entry = json.loads(content)
-        return {**entry, "seq": seq, "hash": stored.hex()}
-    except (ValueError, TypeError):
+        return {"seq": seq, **{name: entry[name] for name in _COLUMNS}, "hash": stored.hex()}
+    except (ValueError, TypeError, KeyError):
         return {"seq": seq, "damaged": content.hex(), "hash": stored.hex()}
 
 
