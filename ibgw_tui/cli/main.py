@@ -30,6 +30,7 @@ COMMANDS = {
     "wait": f"{_HERE}.orders:wait",
     "withdraw": f"{_HERE}.orders:withdraw",
     "explain": f"{_HERE}.explain:explain",
+    "policy": f"{_HERE}.policy:policy",
     "kill": f"{_HERE}.kill:kill",
     "audit": f"{_HERE}.audit:audit",
     "doctor": f"{_HERE}.doctor:doctor",
