@@ -111,7 +111,7 @@ def _unanswered(case: Case, policy: LimitPolicy, after: Decision) -> dict[str, s
     old, new = (case.policy or LimitPolicy()).effective(account, symbol), policy.effective(account, symbol)
     found: dict[str, str] = {}
     if case.gates.risk_policy_id is None:
-        return {name.check: "no policy was configured, so the limits were not asked" for name in after.limits}
+        return {RISK_POLICY: "no policy was configured, so the limits were not asked"}
     found |= _frequency(old, new, after)
     twins, asked = new.duplicate_window_seconds, old.duplicate_window_seconds
     if twins is not None and (asked is None or twins > asked):
