@@ -122,7 +122,7 @@ class Previewer:
                 checklist=read_checklist(store),
             )
             decision = case.decide()
-            change.record_preview(record, preview, case, decision)
+            noted = change.record_preview(record, preview, case, decision)
             refused = refuses_for_good(decision)
             change.move(
                 change.order(order_ref),
@@ -134,8 +134,7 @@ class Previewer:
                 detail={
                     "preview_id": preview.preview_id,
                     "digest": preview.digest,
-                    "decision": decision.as_json(),
-                    "inputs": case.digest,
+                    **noted,
                 },
             )
 

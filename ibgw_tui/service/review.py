@@ -7,7 +7,7 @@ in the audit log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -33,6 +33,7 @@ from ibgw_tui.service.assessment import (
     read_checklist,
     stored_facts,
 )
+from ibgw_tui.service.checklist import ITEMS, acknowledged, evidence_of, lacking
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.switch import close_switch
 from ibgw_tui.service.views import Shown
@@ -167,18 +168,13 @@ class Review:
             market=_market(case.limits.market),
         )
         change.insert_approval(record, approval)
-        change.record_decision(record, "approve", case, decision)
+        noted = change.record_decision(record, "approve", case, decision)
         change.move(
             record,
             Signal.APPROVE,
             actor=Actor.OPERATOR,
             principal=self._rules.operator,
-            detail=_attempt(shown, how)
-            | {
-                "approval": approval.model_dump(mode="json"),
-                "decision": decision.as_json(),
-                "inputs": case.digest,
-            },
+            detail=_attempt(shown, how) | noted | {"approval": approval.model_dump(mode="json")},
         )
         return approval
 
@@ -263,21 +259,51 @@ class Review:
                 KillSwitch.OPEN, actor=Actor.OPERATOR, principal=self._rules.operator, reason=words
             )
 
+    def acknowledge(self, items: Collection[str]) -> Checklist:
+        """Record these items of the paper-to-live checklist as this operator's word, with the evidence for them.
+
+        Raises InvalidRequest (no such item), NotPermitted (an item that needs evidence has none).
+        """
+        unknown = sorted(set(items) - set(ITEMS))
+        if unknown or not items:
+            raise InvalidRequest(
+                f"no such item: {', '.join(unknown)}" if unknown else "no item was named",
+                user_action=f"the items are {', '.join(ITEMS)}",
+            )
+        with self._store.write() as change:
+            evidence = evidence_of(self._store, self._rules)
+            gaps = lacking(items, evidence)
+            if gaps:
+                raise NotPermitted(
+                    "; ".join(f"{name}: {why}" for name, why in gaps.items()),
+                    user_action="; ".join(ITEMS[name][1] for name in gaps),
+                )
+            return self._sign(change, acknowledged(read_checklist(self._store) or Checklist(), items, evidence))
+
+    def _sign(self, change: Change, checklist: Checklist) -> Checklist:
+        signed = checklist.replaced(acknowledged_by=self._rules.operator, acknowledged_at=change.now)
+        change.append_audit(
+            CHECKLIST_KIND, actor=Actor.OPERATOR, principal=self._rules.operator, body=signed.model_dump(mode="json")
+        )
+        return signed
+
     def acknowledge_checklist(self, checklist: Checklist) -> Checklist:
-        """Record the paper-to-live checklist as this operator's word. Raises InvalidRequest when an item is missing."""
+        """The whole checklist as it is given, without evidence: for a pretended market only.
+
+        Raises InvalidRequest when an item is missing, NotPermitted where the market is a real one.
+        """
+        if self._rules.backend != "simulated":
+            raise NotPermitted(
+                "a checklist without evidence is for the simulated market",
+                user_action="use `ibgw checklist acknowledge`",
+            )
         with self._store.write() as change:
             signed = checklist.replaced(acknowledged_by=self._rules.operator, acknowledged_at=change.now)
             if signed.missing():
                 raise InvalidRequest(
                     f"not acknowledged: {', '.join(signed.missing())}", user_action="acknowledge every item"
                 )
-            change.append_audit(
-                CHECKLIST_KIND,
-                actor=Actor.OPERATOR,
-                principal=self._rules.operator,
-                body=signed.model_dump(mode="json"),
-            )
-        return signed
+            return self._sign(change, checklist)
 
     def _move(
         self, order_ref: str, signal: Signal, *, reason_code: str, reason: str, void_approval: bool

@@ -16,9 +16,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass
 from decimal import Decimal
+from typing import Any
 
 from ibgw_tui.core.broker import Broker
-from ibgw_tui.core.cases import Case
 from ibgw_tui.core.context import Market, OrderTerms
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.errors import GatewayError, NotConnected
@@ -120,9 +120,9 @@ class Submitter:
                 submitting=Submitting(approval, key, claimed.is_new),
             )
             decision = case.decide()
-            change.record_decision(record, "submit", case, decision)
+            noted = change.record_decision(record, "submit", case, decision)
             if not decision.allowed:
-                self._refuse(change, record, case, decision, key)
+                self._refuse(change, record, decision, noted, key)
                 return Admission(decision, None)
             change.spend_approval(approval.approval_id)
             change.insert_submission(
@@ -140,15 +140,14 @@ class Submitter:
                 detail={
                     "approval_id": approval.approval_id,
                     "idempotency_key": key,
-                    "decision": decision.as_json(),
-                    "inputs": case.digest,
+                    **noted,
                 },
             )
         return Admission(decision, BrokerOrder.of(preview))
 
     _principal_of_keys = "router"
 
-    def _refuse(self, change: Change, record: OrderRecord, case: Case, decision: Decision, key: str) -> None:
+    def _refuse(self, change: Change, record: OrderRecord, decision: Decision, noted: dict[str, Any], key: str) -> None:
         change.release_key(self._principal_of_keys, key)
         # The operator asks again with one key; without this mark the router would ask by itself for ever.
         change.note(
@@ -159,7 +158,7 @@ class Submitter:
             actor=Actor.ROUTER,
             principal=self._principal,
             order_ref=record.order_ref,
-            body={"decision": decision.as_json(), "inputs": case.digest},
+            body=noted,
         )
 
     def _notional(self, record: OrderRecord, facts: Facts, change: Change) -> Money:

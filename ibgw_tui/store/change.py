@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
@@ -179,11 +178,12 @@ class Change:
         )
         return self.order(record.order_ref)
 
-    def record_preview(self, record: OrderRecord, preview: Preview, case: Case, decision: Decision) -> None:
-        """The newest preview of an order is the one in force."""
+    def record_preview(self, record: OrderRecord, preview: Preview, case: Case, decision: Decision) -> dict[str, Any]:
+        """The newest preview of an order is the one in force. Returns what the audit entry says of its decision."""
+        noted = self._note_decision(record, "preview", case, decision)
         self._connection.execute(
             "INSERT INTO previews (order_seq, preview_id, digest, body, decision) VALUES (?, ?, ?, ?, ?)",
-            (record.seq, preview.preview_id, preview.digest, preview.model_dump_json(), _dump(decision.as_json())),
+            (record.seq, preview.preview_id, preview.digest, preview.model_dump_json(), noted.outcome),
         )
         notional = preview.estimate.notional
         self._connection.execute(
@@ -193,23 +193,25 @@ class Change:
                 to_micro(notional.amount) if notional else None, to_us(preview.expires_at), record.seq,
             ),
         )  # fmt: skip
-        self._note_decision(record, "preview", case, decision)
+        return noted.told
 
-    def record_decision(self, record: OrderRecord, step: str, case: Case, decision: Decision) -> None:
-        """`step` is 'approve' or 'submit'."""
+    def record_decision(self, record: OrderRecord, step: str, case: Case, decision: Decision) -> dict[str, Any]:
+        """`step` is 'approve' or 'submit'. Returns what the audit entry of the act says of it."""
+        noted = self._note_decision(record, step, case, decision)
         self._connection.execute_one(
             "UPDATE previews SET decision = ? WHERE seq = (SELECT max(seq) FROM previews WHERE order_seq = ?)",
-            (_dump(decision.as_json()), record.seq),
+            (noted.outcome, record.seq),
             f"order {record.order_ref} has no preview to decide on",
         )
-        self._note_decision(record, step, case, decision)
+        return noted.told
 
-    def _note_decision(self, record: OrderRecord, step: str, case: Case, decision: Decision) -> None:
-        decisions.insert(self._connection, record.seq, self.now, step, case, decision)
+    def _note_decision(self, record: OrderRecord, step: str, case: Case, decision: Decision) -> decisions.Noted:
+        noted = decisions.insert(self._connection, record.seq, self.now, step, case, decision)
         self._connection.execute(
             "UPDATE orders SET worst = ?, refusal_code = ? WHERE seq = ?",
             (worst_status(decision.findings).value, decision.refusal_code, record.seq),
         )
+        return noted
 
     def note(self, record: OrderRecord, **columns: Any) -> None:
         """Set columns that are not status: perm_id, submit_asked, cancel_asked_by, cancel_sent_at, reason_code, reason."""
@@ -328,7 +330,3 @@ class Change:
 
 
 _NOTES = {"perm_id", "submit_asked", "cancel_asked_by", "cancel_sent_us", "reason_code", "reason"}
-
-
-def _dump(value: Any) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)

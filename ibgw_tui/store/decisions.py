@@ -6,8 +6,11 @@ the other is found out.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from ibgw_tui.core.cases import Case
 from ibgw_tui.core.decision import Decision
@@ -19,12 +22,24 @@ from ibgw_tui.store.rows import from_us, to_us
 PAGE = 500
 
 
-def insert(connection: Connection, order_seq: int, at: datetime, step: str, case: Case, decision: Decision) -> None:
-    inputs, outcome = canonical_json(case.as_json()), canonical_json(decision.as_json())
+@dataclass(frozen=True, slots=True)
+class Noted:
+    """A decision as it was recorded."""
+
+    told: dict[str, Any]
+    """What the audit entry of the act says of it: the decision, and the digest of its inputs."""
+    outcome: str
+    """The decision as canonical JSON."""
+
+
+def insert(connection: Connection, order_seq: int, at: datetime, step: str, case: Case, decision: Decision) -> Noted:
+    body = decision.as_json()
+    inputs, outcome = canonical_json(case.as_json()), canonical_json(body)
     connection.execute(
         "INSERT INTO decisions (order_seq, made_us, step, inputs, outcome) VALUES (?, ?, ?, ?, ?)",
         (order_seq, to_us(at), step, inputs.decode(), outcome.decode()),
     )
+    return Noted({"decision": body, "inputs": hashlib.sha256(inputs).hexdigest()}, outcome.decode())
 
 
 def walk(

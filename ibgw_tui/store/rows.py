@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any
 
 from ibgw_tui.core.decision import Decision
@@ -19,6 +20,8 @@ Row = tuple[Any, ...]
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO = timedelta(microseconds=1)
 _SCALE = Decimal(1_000_000)
+_REMEMBERED = 256
+"""Parsed values kept in a process; a desk looks at few orders many times."""
 
 
 def to_us(moment: datetime) -> int:
@@ -73,16 +76,36 @@ def to_record(row: Row) -> OrderRecord:
         return _to_record(row)
 
 
+@lru_cache(maxsize=_REMEMBERED)
+def _preview(body: str) -> Preview:
+    """Parsed and digested once for the same bytes: they are read again and again, and the value cannot change."""
+    preview = Preview.model_validate_json(body)
+    assert preview.digest
+    return preview
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _intent(body: str) -> OrderIntent:
+    return OrderIntent.model_validate_json(body)
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _decision(body: str) -> Decision:
+    return Decision.from_json(json.loads(body))
+
+
+@lru_cache(maxsize=_REMEMBERED)
+def _approval(body: str, status: str) -> Approval:
+    return Approval.model_validate_json(body).model_copy(update={"status": ApprovalStatus(status)})
+
+
 def _to_record(row: Row) -> OrderRecord:
-    preview = Preview.model_validate_json(row[9]) if row[9] is not None else None
+    preview = _preview(row[9]) if row[9] is not None else None
     if preview is not None and preview.digest != row[10]:
         raise altered(f"the preview of order {row[1]}", "its digest does not match")
-    intent = OrderIntent.model_validate_json(row[6])
+    intent = _intent(row[6])
     if intent_columns(intent) != tuple(row[23:30]) or (preview is not None and preview.intent != intent):
         raise altered(f"order {row[1]}", "its parts contradict each other")
-    approval = None
-    if row[12] is not None:
-        approval = Approval.model_validate_json(row[12]).model_copy(update={"status": ApprovalStatus(row[13])})
     return OrderRecord(
         seq=row[0],
         order_ref=row[1],
@@ -94,8 +117,8 @@ def _to_record(row: Row) -> OrderRecord:
         staged_at=from_us(row[7]),
         updated_at=from_us(row[8]),
         preview=preview,
-        decision=Decision.from_json(json.loads(row[11])) if row[11] is not None else None,
-        approval=approval,
+        decision=_decision(row[11]) if row[11] is not None else None,
+        approval=_approval(row[12], row[13]) if row[12] is not None else None,
         submit_asked=bool(row[14]),
         filled=Decimal(row[15]),
         average_price=from_text(row[16]),
