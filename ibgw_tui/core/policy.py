@@ -65,17 +65,23 @@ class LimitPolicy(Frozen):
     """
 
     enabled: bool = False
+    """Off, the policy allows nothing."""
     max_notional: MoneyLimit | None = None
     """Largest value of one order: quantity x multiplier x worst-case price."""
     max_quantity: Quantity | None = None
     """Largest quantity of one order: shares, contracts, or units of an FX pair's base currency."""
     allowed_symbols: tuple[Symbol, ...] = ()
+    """Symbols, letter for letter."""
     allowed_asset_classes: tuple[AssetClass, ...] = ()
+    """stock, etf, option, future, fx."""
     frequency_limit: FrequencyLimit | None = None
+    """Most orders of an account in a moving window: max_orders, window_seconds."""
     session_limit: SessionLimit | None = None
+    """Most orders, and most value, of an account in a session: max_orders_per_session, max_session_notional."""
     max_price_deviation_bps: Count | None = None
     """Price collar around the reference price, in basis points."""
     max_quote_age_seconds: Count | None = None
+    """Oldest quote an order may be compared with."""
     market_order_haircut_bps: Count = 200
     """Added to the worst-case price of orders without a limit price (200 = 2 %)."""
 
