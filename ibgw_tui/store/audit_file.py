@@ -25,8 +25,8 @@ from ibgw_tui.store.migration import VERSION, check_ours, expected_schema
 
 PART = 50_000
 """Entries one worker verifies at a time."""
-WORTH_SHARING = 200_000
-"""Below so many entries starting workers costs more than they save."""
+WORTH_SHARING = 1_000_000
+"""Below so many entries starting workers costs about as much as they save."""
 _BUSY_MS = 5000
 _SCHEMA = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
 
