@@ -17,7 +17,6 @@ from ibgw_tui.service.verifying import quick_look
 from ibgw_tui.store import OrderStore
 from ibgw_tui.store.checkpoints import Checkpoints
 
-
 ENTRIES = 250
 """After so many entries it is time, too: what a start has to look at stays short, also after a crash."""
 

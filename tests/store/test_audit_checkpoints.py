@@ -179,6 +179,17 @@ async def test_a_router_writes_one_at_start_and_one_at_its_end(saved: Checkpoint
     store.close()
 
 
+async def test_leaving_right_after_a_commit_does_not_hang(saved: Checkpoints, home: Path) -> None:
+    """The doorbell rings in the very moment in which the router is told to stop."""
+    clock = SettableClock()
+    for number in range(10):
+        async with asyncio.timeout(20):
+            async with operator_desk(home / DATABASE, rules(), broker=ScriptedBroker(clock), clock=clock) as desk:
+                await _until(lambda desk=desk: desk.is_router)
+                await asyncio.sleep(0.02)
+                await desk.close_switch(f"number {number}")
+
+
 async def _until(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + 10
     while not condition():
