@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from ibgw_tui.core.orders import digest_of
 from ibgw_tui.core.terms import AccountId, Amount, AssetClass, Frozen, HoursKind, Money, Symbol
@@ -107,8 +107,6 @@ class LimitPolicy(Frozen):
     symbols: Mapping[Symbol, Override] = Field(default_factory=dict)
     """Tighter numbers for a symbol."""
 
-    _effective: dict[tuple[str | None, str | None], LimitPolicy] = PrivateAttr(default_factory=dict)
-
     @model_validator(mode="after")
     def _one_currency_per_limit(self) -> Self:
         for table, overrides in (("accounts", self.accounts), ("symbols", self.symbols)):
@@ -146,18 +144,23 @@ class LimitPolicy(Frozen):
     def classes_shown(self) -> str:
         return ", ".join(kind.value for kind in self.allowed_asset_classes) or "none"
 
+    @cached_property
+    def _made(self) -> dict[tuple[str | None, str | None], LimitPolicy]:
+        """Effective policies by what names them. No private attribute: two policies are equal whatever was asked."""
+        return {}
+
     def effective(self, account: str, symbol: str) -> LimitPolicy:
         """The policy for one account and symbol, with every override that names them applied."""
         if not self.accounts and not self.symbols:
             return self
         key = (account if account in self.accounts else None, symbol if symbol in self.symbols else None)
-        known = self._effective.get(key)
+        known = self._made.get(key)
         if known is None:
             known = self
             for override in (self.accounts.get(account), self.symbols.get(symbol)):
                 if override is not None:
                     known = _tightened(known, override)
-            self._effective[key] = known
+            self._made[key] = known
         return known
 
 

@@ -128,6 +128,12 @@ def test_a_policy_without_overrides_is_its_own_effective_one() -> None:
     assert policy.effective("U1234567", "AAPL") is policy
 
 
+def test_what_was_asked_of_a_policy_does_not_make_it_another_one() -> None:
+    asked, fresh = (a_policy(symbols={"AAPL": Override(max_quantity=Decimal(1))}) for _ in range(2))
+    asked.effective("U1234567", "AAPL")
+    assert asked == fresh and asked.digest == fresh.digest
+
+
 def test_the_effective_policy_is_made_once_and_says_what_it_is_made_of() -> None:
     policy = a_policy(symbols={"AAPL": Override(allowed_symbols=("AAPL",), max_quantity=Decimal(1))})
     first = policy.effective("U1234567", "AAPL")
