@@ -91,7 +91,6 @@ def verify(
     mode: str = "quick",
     against: Sequence[Checkpoint] = (),
     progress: Progress | None = None,
-    workers: int | None = None,
 ) -> AuditReport:
     """Everything that is wrong with the log of `database`. Raises GatewayError only when it cannot be looked at."""
     with AuditFile(database) as file:
@@ -101,10 +100,8 @@ def verify(
         newest = max(binding, key=lambda checkpoint: checkpoint.size, default=None)
         start = _start(chain, saved.binding()) if mode == "quick" else None
         tell = _teller(progress, "verifying the chain")
-        if start is not None:
-            walked = chain.verify(after_seq=start.size, start=bytes.fromhex(start.head), progress=tell)
-        else:
-            walked = file.verify_all(progress=tell, workers=workers)
+        after, known = (start.size, bytes.fromhex(start.head)) if start else (0, None)
+        walked = chain.verify(after_seq=after, start=known, progress=tell)
         size = chain.head()[0]
         problems = [problem] if (problem := _problem(walked)) else []
         problems += compare(binding, size=size, hash_at=chain.hash_at, marks=chain.marks())
@@ -216,5 +213,3 @@ def _problem(verdict: ChainVerdict) -> AuditProblem | None:
 
 def _teller(progress: Progress | None, words: str) -> Callable[[int, int], None] | None:
     return None if progress is None else lambda done, total: progress(words, done, total)
-
-
