@@ -202,9 +202,11 @@ def test_each_answer_leaves_before_the_next_case_comes() -> None:
     assert (process.returncode, err) == (0, b"")
 
 
+# The kernel's own figure of this program: getrusage would also tell of the test that started it.
 PEAK = (
-    "import resource, sys; from ibgw_tui.cli.main import main; code = main(sys.argv[1:]);"
-    "print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, file=sys.stderr); sys.exit(code)"
+    "import re, sys; from pathlib import Path; from ibgw_tui.cli.main import main; code = main(sys.argv[1:]);"
+    "told = Path('/proc/self/status'); text = told.read_text() if told.exists() else 'VmHWM: 0';"
+    "print(re.search('VmHWM:\\\\s+([0-9]+)', text)[1], file=sys.stderr); sys.exit(code)"
 )
 
 
@@ -234,7 +236,7 @@ def test_ten_thousand_cases_in_one_call_in_the_memory_of_a_few(tmp_path: Path) -
         assert [body["case"] for body in got] == [f"c{number}" for number in range(count)]
         assert [body["allowed"] for body in got] == [number % 2 == 0 for number in range(count)]
         peaks.append(int(done.stderr.splitlines()[-1]))
-    assert peaks[1] < peaks[0] + 8 * 1024, f"{peaks} KiB"
+    assert peaks[1] < peaks[0] + 4 * 1024, f"{peaks} KiB"
 
 
 def test_nothing_is_loaded_that_a_case_does_not_need(tmp_path: Path) -> None:
