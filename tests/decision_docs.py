@@ -289,7 +289,7 @@ MEANING: dict[str, str] = {
     "checklist": "the paper-to-live checklist",
     "market": "the quote; a price is a number, or an amount with a currency of its own",
     "counters": "orders that count against the frequency and session limits; amounts may be several, one a currency",
-    "position": "what is held, and what may still come; buys and sells are never netted",
+    "position": "what is held, and what may still come; buys and sells are never netted; one that is left out is not known",
     "working_orders": "own orders at the broker, for the self-cross check",
     "recent_orders": "own orders of late, for the duplicate check",
     "what_if": "the broker's estimate of the account after this order",
