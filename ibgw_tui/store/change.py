@@ -11,7 +11,7 @@ from ibgw_tui.core.cases import Case
 from ibgw_tui.core.context import OwnOrder
 from ibgw_tui.core.decision import Decision, worst_status
 from ibgw_tui.core.errors import NotFound
-from ibgw_tui.core.lifecycle import OPEN, Actor, Signal, Status, advance
+from ibgw_tui.core.lifecycle import Actor, Signal, Status, advance
 from ibgw_tui.core.orders import Approval, ApprovalStatus, OrderIntent, Preview
 from ibgw_tui.core.records import (
     AuditEntry,
@@ -23,10 +23,17 @@ from ibgw_tui.core.records import (
     Tally,
 )
 from ibgw_tui.core.terms import KillSwitch, Money
-from ibgw_tui.store import approvals, decisions, fills, keys, lease
+from ibgw_tui.store import approvals, decisions, fills, keys, lease, submissions
 from ibgw_tui.store.audit_log import AuditLog
 from ibgw_tui.store.connection import Connection
-from ibgw_tui.store.counting import count_exposure, count_tally, is_known, list_recent, list_working
+from ibgw_tui.store.counting import (
+    count_exposure,
+    count_open,
+    count_tally,
+    is_known,
+    list_recent,
+    list_working,
+)
 from ibgw_tui.store.rows import RECORD_SQL, intent_columns, to_micro, to_record, to_us
 from ibgw_tui.store.switch_row import read_switch, write_switch
 
@@ -70,12 +77,7 @@ class Change:
         return [to_record(row) for row in rows]
 
     def count_open(self, principal: str) -> int:
-        names = sorted(status.value for status in OPEN)
-        marks = ", ".join("?" * len(names))
-        row = self._connection.row(
-            f"SELECT count(*) FROM orders WHERE staged_by = ? AND status IN ({marks})", [principal, *names]
-        )
-        return int(row[0]) if row else 0
+        return count_open(self._connection, principal)
 
     def successor(self, order_ref: str) -> str | None:
         """Reference of the revision that replaced it."""
@@ -287,13 +289,9 @@ class Change:
         self, record: OrderRecord, *, approval_id: str, idempotency_key: str, request_hash: str, notional: Money
     ) -> None:
         """Unique on order, approval and key: the guarantee that nothing is sent twice."""
-        self._connection.execute(
-            "INSERT INTO submissions (order_seq, approval_id, idempotency_key, request_hash, account, currency, "
-            "notional_u, submitted_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                record.seq, approval_id, idempotency_key, request_hash, record.intent.account, notional.currency,
-                to_micro(notional.amount), to_us(self.now),
-            ),
+        submissions.insert(
+            self._connection, record, approval_id=approval_id, idempotency_key=idempotency_key,
+            request_hash=request_hash, notional=notional, now=self.now,
         )  # fmt: skip
 
     def add_execution(self, record: OrderRecord, execution: ExecutionReport) -> bool:
@@ -302,13 +300,9 @@ class Change:
         A report that contradicts what is known becomes a discrepancy, once.
         """
         contradiction = fills.contradiction(self._connection, record, execution)
-        if contradiction is not None and not self._is_said(contradiction, record.order_ref):
+        if contradiction is not None and not fills.is_said(self._connection, contradiction, record.order_ref):
             self.add_discrepancy(contradiction, order_ref=record.order_ref)
         return fills.add(self._connection, record, execution)
-
-    def _is_said(self, text: str, order_ref: str) -> bool:
-        sql = "SELECT 1 FROM discrepancies WHERE text = ? AND order_ref = ?"
-        return self._connection.row(sql, (text, order_ref)) is not None
 
     def add_commission(self, exec_id: str, commission: Money) -> None:
         fills.add_commission(self._connection, exec_id, commission)
@@ -320,13 +314,8 @@ class Change:
         self._connection.execute(
             "INSERT INTO discrepancies (at_us, order_ref, text) VALUES (?, ?, ?)", (to_us(self.now), order_ref, text)
         )
-        self.append_audit(
-            "discrepancy",
-            actor=Actor.ROUTER,
-            principal="router",
-            order_ref=order_ref,
-            body={"text": text, **(detail or {})},
-        )
+        body = {"text": text, **(detail or {})}
+        self.append_audit("discrepancy", actor=Actor.ROUTER, principal="router", order_ref=order_ref, body=body)
 
     # ---- kill switch and lease
 

@@ -19,6 +19,14 @@ UNCOUNTED = (Status.NOT_PLACED, Status.REJECTED_BY_BROKER)
 """Submits that came to nothing, unless a part of them was filled before."""
 
 
+def count_open(connection: Connection, principal: str) -> int:
+    """Orders of one stager that wait or are approved."""
+    names = sorted(status.value for status in OPEN)
+    marks = ", ".join("?" * len(names))
+    sql = f"SELECT count(*) FROM orders WHERE staged_by = ? AND status IN ({marks})"
+    return int(connection.rows(sql, [principal, *names])[0][0])
+
+
 def count_tally(connection: Connection, account: str, window_start: datetime, session_start: datetime) -> Tally:
     """Submits of an account since the window's start (inclusive) and since the session's start."""
     sql = (
