@@ -146,6 +146,8 @@ async def test_only_the_span_that_was_asked_for(tmp_path: Path, at: Shown) -> No
     moment = "2026-11-23T15:00:01Z"
     assert cli("policy", "test", draft(tmp_path), *SINCE, "--until", moment, "--json").json["decisions"] == 6
     assert cli("policy", "test", draft(tmp_path), "--since", moment, "--json").json["decisions"] == 1
+    assert cli("policy", "test", draft(tmp_path), *SINCE, "--mode", "live", "--json").json["decisions"] == 0
+    assert cli("policy", "test", draft(tmp_path), *SINCE, "--mode", "paper", "--json").json["decisions"] == 7
 
 
 async def test_what_cannot_be_answered_is_counted(tmp_path: Path, at: Shown) -> None:
