@@ -122,7 +122,7 @@ def _decided(given: Given) -> _Answer:
     except Exception as error:  # noqa: BLE001 - a fault of ours in one case must not lose the answers to the others
         return _failed(given, error, Exit.UNEXPECTED)
     now = given.case.gates.now
-    body = {"case": given.case.name, **decision_body(decision, now)}
+    body = {"case": given.name, **decision_body(decision, now)}
     return _Answer(Exit.OK, body, given.case.name or f"case at line {given.line}", decision, now)
 
 

@@ -111,7 +111,7 @@ class Side:
         amounts = ", ".join(f"{total:,f} {name}" for name, total in self.notional().items())
         codes = ", ".join(f"{code} {count}" for code, count in self.counted().items())
         unknown = f"{self.unmeasured()} without a price" if self.unmeasured() else ""
-        return "; ".join(part for part in (f"{len(self.orders)} orders", amounts, unknown, codes) if part)
+        return "; ".join(part for part in (_many(len(self.orders), "order"), amounts, unknown, codes) if part)
 
 
 @dataclass
@@ -162,7 +162,7 @@ class Summary:
     def lines(self, console: Console) -> list[str]:
         lines = []
         if self.not_replayed:
-            words = f"{len(self.not_replayed)} records do not come out as they were recorded, and are left out:"
+            words = f"{_many(len(self.not_replayed), 'record')} not as it was decided, and left out:"
             lines.append(console.paint(words, "red"))
             lines += [
                 f"  decision {tried.seq} ({tried.step} of {tried.order_ref}): {one_line(tried.why)}"
@@ -178,12 +178,16 @@ class Summary:
             lines += [console.paint(head, "bold"), *rows, ""]
         undecided = self.not_decidable.total()
         lines += [
-            f"history          {self.decisions} decisions of {len(self.orders)} orders",
+            f"history          {_many(self.decisions, 'decision')} of {_many(len(self.orders), 'order')}",
             f"would be refused {self.refused.line()}",
             f"would be allowed {self.allowed.line()}",
-            f"not decidable    {undecided} decisions",
+            f"not decidable    {_many(undecided, 'decision')}",
         ]
         return lines + [f"  {count}: {one_line(why)}" for why, count in self.not_decidable.most_common()]
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _change(tried: Tried) -> dict[str, Any]:

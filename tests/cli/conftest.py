@@ -14,6 +14,7 @@ from ibgw_tui.cli.main import main
 from ibgw_tui.store import OrderStore
 from ibgw_tui.wiring.clock import utc_now
 from ibgw_tui.wiring.paths import DATABASE
+from tests.service.bench_desk import BenchDesk
 
 ORDER = ["--account", "DU1234567", "--symbol", "AAPL", "--side", "buy", "--quantity", "1", "--limit-price", "100"]
 """Flags of a good order."""
@@ -67,6 +68,20 @@ def cli(home: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
         return Answer(code, out, err)
 
     return run
+
+
+Shown = Callable[[BenchDesk], Cli]
+
+
+@pytest.fixture
+def at(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Shown:
+    """The commands on the store of a bench desk."""
+
+    def move(desk: BenchDesk) -> Cli:
+        monkeypatch.setenv("IBGW_DESK__HOME", str(desk.path.parent))
+        return cli
+
+    return move
 
 
 @pytest.fixture

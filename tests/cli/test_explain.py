@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -13,21 +12,8 @@ from ibgw_tui.core.broker import AccountFacts
 from ibgw_tui.core.rules import LiveRules
 from ibgw_tui.core.terms import Mode
 from ibgw_tui.wiring.clock import utc_now
-from tests.cli.conftest import ORDER, Cli
-from tests.service.bench_desk import BenchDesk, bench_desk
-
-Shown = Callable[[BenchDesk], Cli]
-
-
-@pytest.fixture
-def at(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Shown:
-    """The commands on the store of a bench desk."""
-
-    def move(desk: BenchDesk) -> Cli:
-        monkeypatch.setenv("IBGW_DESK__HOME", str(desk.path.parent))
-        return cli
-
-    return move
+from tests.cli.conftest import ORDER, Cli, Shown
+from tests.service.bench_desk import bench_desk
 
 
 async def test_a_pending_order_then_and_now(tmp_path: Path, at: Shown) -> None:

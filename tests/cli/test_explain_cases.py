@@ -47,6 +47,12 @@ def test_a_case_in_a_decision_out(cli: Cli, tmp_path: Path) -> None:
     assert found["paper_to_live"]["age_seconds"] == "194400"
 
 
+def test_a_case_without_a_name_is_answered_without_one(cli: Cli, tmp_path: Path) -> None:
+    (body,) = answers(decided(cli, tmp_path, json.dumps(a_case(case=None)), "--json"))
+    assert body["case"] is None and body["allowed"]
+    assert "case at line 1: ALLOWED" in decided(cli, tmp_path, json.dumps(a_case(case=None))).out
+
+
 def test_a_refusal_is_an_answer_not_an_error(cli: Cli, tmp_path: Path) -> None:
     text = json.dumps(a_case(order=an_order(quantity="11")))
     answer = decided(cli, tmp_path, text, "--json")
