@@ -50,7 +50,12 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A user without files and variables."""
-    for name, folder in (("HOME", "user"), ("XDG_DATA_HOME", "data"), ("XDG_CONFIG_HOME", "settings")):
+    for name, folder in (
+        ("HOME", "user"),
+        ("XDG_DATA_HOME", "data"),
+        ("XDG_CONFIG_HOME", "settings"),
+        ("XDG_STATE_HOME", "state"),
+    ):
         monkeypatch.setenv(name, str(tmp_path / folder))
     for name in ("IBGW_AGENT", "IBGW_DESK__HOME", "IBGW_CONFIG", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
