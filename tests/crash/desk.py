@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ibgw_tui.core.broker import Broker, Report
-from ibgw_tui.core.errors import Conflict
+from ibgw_tui.core.errors import Conflict, OutcomeUnknown
+from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.orders import Approval
 from ibgw_tui.core.policy import FrequencyLimit, SessionLimit
 from ibgw_tui.core.records import OrderRecord, SwitchState
@@ -41,7 +42,12 @@ FILLS, RESTS = "101", "50"
 
 
 def crash_rules(
-    *, session_orders: int = 1_000_000, session_value: str = "1000000000", frequency: int = 1_000_000
+    *,
+    session_orders: int = 1_000_000,
+    session_value: str = "1000000000",
+    frequency: int = 1_000_000,
+    preview_ttl_seconds: int = 3600,
+    approval_ttl_seconds: int = 3600,
 ) -> DeskRules:
     """Limits that thousands of small orders do not reach, unless a race is run for one of them."""
     policy = a_policy(
@@ -58,8 +64,8 @@ def crash_rules(
         paper=LiveRules(enabled=True, invocation_enabled=True, allowed_accounts=("DU1234567",)),
         risk_policy_id="wide",
         policies={"wide": policy},
-        preview_ttl_seconds=3600,
-        approval_ttl_seconds=3600,
+        preview_ttl_seconds=preview_ttl_seconds,
+        approval_ttl_seconds=approval_ttl_seconds,
         hold_back_seconds=0,
         max_pending_per_agent=1_000_000,
     )
@@ -208,6 +214,42 @@ class Seat:
 
     async def hear(self, report: Report) -> None:
         await self.do(lambda: hear(self.store, report, self.lease_token))
+
+    async def send_cancel(self, order_ref: str) -> None:
+        """What the router does with a cancel that was asked for."""
+        try:
+            await self.broker.cancel(order_ref)
+        except OutcomeUnknown:
+            pass
+
+        def sent() -> None:
+            with self.store.write(lease_token=self.lease_token) as change:
+                change.note(change.order(order_ref), cancel_sent_at=change.now)
+
+        await self.do(sent)
+
+    async def let_go(self) -> None:
+        """Be the router no longer."""
+
+        def release() -> None:
+            with self.store.write() as change:
+                change.release_lease(self.lease_token)
+
+        await self.do(release)
+        self.lease_token = 0
+
+    def calm(self) -> bool:
+        """Nothing is left that a router could do by itself. On the store's thread."""
+        waiting = self.store.orders(statuses=[Status.STAGED, Status.STALE, Status.SENDING], limit=1)
+        due = [order for order in self.store.orders(statuses=[Status.APPROVED]) if order.reason_code is None]
+        cancels = self.store.orders(statuses=[Status.CANCEL_REQUESTED, Status.IN_DOUBT])
+        unsent = [order for order in cancels if order.cancel_asked_by and order.cancel_sent_at is None]
+        return not (waiting or due or unsent)
+
+    def abandon(self) -> None:
+        """After a death: the threads end, and nothing is written."""
+        self.store._bell.close()
+        self.thread._executor.shutdown()
 
     def router(self) -> Router:
         """The whole router, on this process's store thread."""
