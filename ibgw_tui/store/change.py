@@ -329,9 +329,12 @@ class Change:
         self.append_audit(kind, actor=actor, principal=principal, body={"reason": reason, "epoch": epoch})
         return self.switch()
 
-    def take_lease(self, holder: str, pid: int, *, expires_after_seconds: float) -> LeaseState | None:
-        """The lease with a new, higher token; None while another holder's heartbeat is fresh."""
-        return lease.take_lease(self._connection, holder, pid, self.now, expires_after_seconds)
+    def take_lease(self, holder: str, pid: int, *, over: LeaseState | None = None) -> LeaseState | None:
+        """The lease with a new, higher token; None while it is somebody's.
+
+        `over` is a lease that was watched and gave no sign of life: it is taken if it still looks like that.
+        """
+        return lease.take_lease(self._connection, holder, pid, self.now, over)
 
     def beat(self, token: int) -> bool:
         return lease.beat(self._connection, token, self.now)

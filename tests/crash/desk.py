@@ -18,16 +18,17 @@ from ibgw_tui.core.errors import Conflict, OutcomeUnknown
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.orders import Approval
 from ibgw_tui.core.policy import FrequencyLimit, SessionLimit
-from ibgw_tui.core.records import OrderRecord, SwitchState
+from ibgw_tui.core.records import LeaseState, OrderRecord, SwitchState
 from ibgw_tui.core.rules import DeskRules, LiveRules
 from ibgw_tui.core.terms import Mode
 from ibgw_tui.service.asking import Asking
 from ibgw_tui.service.desk_views import Views
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.hearing import hear
+from ibgw_tui.service.leasing import LEASE_SECONDS, LeaseWatch
 from ibgw_tui.service.previewing import Previewer
 from ibgw_tui.service.review import Review, Verdict
-from ibgw_tui.service.routing import LEASE_SECONDS, Router
+from ibgw_tui.service.routing import Router
 from ibgw_tui.service.staging import Staged, Staging
 from ibgw_tui.service.submitting import Submitter
 from ibgw_tui.store import OrderStore
@@ -183,8 +184,10 @@ class Seat:
         """Whether this process is the router now."""
 
         def take() -> int:
+            found = self.store.lease()
+            silent = found if found and HarnessWatch(self.clock).is_silent(found) else None
             with self.store.write() as change:
-                lease = change.take_lease(self.name, self._pid, expires_after_seconds=LEASE_SECONDS)
+                lease = change.take_lease(self.name, self._pid, over=silent)
             return lease.token if lease else 0
 
         self.lease_token = await self.do(take)
@@ -255,8 +258,19 @@ class Seat:
         """The whole router, on this process's store thread."""
         return Router(
             self.thread, self.broker, rules=self.rules, health=self._health, clock=self.clock, make_id=self._make_id,
-            pid=self._pid,
+            pid=self._pid, watch=HarnessWatch(self.clock),
         )  # fmt: skip
+
+
+class HarnessWatch(LeaseWatch):
+    """Nobody but the harness steps this clock, and it does so to say that time has passed: no need to wait."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def is_silent(self, lease: LeaseState) -> bool:
+        return (self._clock() - lease.heartbeat_at).total_seconds() >= LEASE_SECONDS
 
 
 async def until(true: Callable[[], Any], seconds: float, what: Callable[[], str]) -> None:

@@ -244,14 +244,14 @@ def test_a_restore_waits_for_no_router(desk: Path) -> None:
     """A router that gave a sign of life just now is at work; one that has been silent is not."""
     backup, clock = a_day(desk), SettableClock()
     with a_store(desk, clock) as store, store.write() as change:
-        change.take_lease("router-1", 4242, expires_after_seconds=5)
+        change.take_lease("router-1", 4242)
     with pytest.raises(Conflict, match="router-1") as caught:
         put_back(backup, desk, clock)
     assert "4242" in caught.value.message and caught.value.user_action
     clock.forward(seconds=7)
     put_back(backup, desk, clock)
     with a_store(desk, clock) as store, store.write() as change:
-        lease = change.take_lease("router-2", 1, expires_after_seconds=5)
+        lease = change.take_lease("router-2", 1)
         assert lease is not None and lease.token > 1, "the token of the one before never comes again"
 
 
