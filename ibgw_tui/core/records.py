@@ -94,6 +94,8 @@ class SwitchState:
     changed_at: datetime | None
     source: str
     """'store', 'sentinel file', 'default' (never set) or 'unreadable'."""
+    by_file_alone: bool = False
+    """Only the sentinel file holds it closed: the store would say open if the file went away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,29 @@ class Discrepancy:
     at: datetime
     order_ref: str | None
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonMade:
+    """The newest comparison of our orders with the broker's own records."""
+
+    at: datetime
+    complete: bool
+    """Open orders, completed orders and executions all answered. Absence means something only then."""
+    looked_up: int
+    absent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """An order that complete records did not show, look after look, in one healthy session with the broker."""
+
+    order_ref: str
+    first_at: datetime
+    last_at: datetime
+    seconds: int
+    """Between the first and the last look, by a clock that nobody can set."""
+    looks: int
 
 
 @dataclass(frozen=True, slots=True)
