@@ -81,7 +81,7 @@ def test_a_tally_becomes_counters_one_total_a_currency() -> None:
 
 def test_what_is_open_is_working_being_sent_or_in_doubt() -> None:
     exposure = Exposure(*map(Decimal, (1, 10, 2, 20, 4, 40)))
-    assert (exposure.open_buys, exposure.open_sells) == (7, 70)
+    assert (exposure.open_buys, exposure.open_sells) == (Decimal(7), Decimal(70))
 
 
 # ---- findings
