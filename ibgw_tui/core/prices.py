@@ -14,7 +14,7 @@ from ibgw_tui.core.terms import EXACT, AssetClass, OrderType, QuoteStatus, Side
 _HALF, _PERCENT, _BASIS_POINT = Decimal("0.5"), Decimal("0.01"), Decimal("0.0001")
 """Multiplied with, where a division would do the same: exact, and quicker."""
 
-_FOR_PEOPLE = Context(prec=34, rounding=ROUND_CEILING)
+_FOR_PEOPLE = Context(rounding=ROUND_CEILING)
 _BPS = Decimal("0.01")
 _LARGEST_BPS = Decimal(10) ** 20
 
