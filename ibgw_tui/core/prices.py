@@ -97,7 +97,7 @@ def _haircut(policy: LimitPolicy) -> Decimal:
 
 def _limit_behind(order: OrderTerms, base: Decimal) -> Decimal | None:
     """The limit of a trailing stop limit that buys: so far above its trigger."""
-    if order.order_type is not OrderType.TRAILING_STOP_LIMIT or order.side is Side.SELL or order.limit_offset is None:
+    if order.limit_offset is None or order.side is Side.SELL:
         return None
     return EXACT.add(base, order.limit_offset.copy_abs())
 

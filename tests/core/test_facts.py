@@ -13,7 +13,7 @@ from ibgw_tui.core.context import Counters, Market, PreviewFacts, Price, Steps
 from ibgw_tui.core.decision import Decision, Finding, worst_status
 from ibgw_tui.core.errors import BrokerError, ErrorCode, GatewayError, InvalidRequest, OutcomeUnknown
 from ibgw_tui.core.orders import Estimate, Preview, PriceStep, parse_intent
-from ibgw_tui.core.prices import bps_shown, number
+from ibgw_tui.core.prices import bps_shown, number, reference_price
 from ibgw_tui.core.records import Exposure, Tally
 from ibgw_tui.core.rules import DeskRules, LiveRules
 from ibgw_tui.core.terms import CheckStatus, Mode, Money, QuoteStatus, canonical, iso
@@ -34,7 +34,7 @@ def test_a_number_as_people_write_it(value: str, shown: str) -> None:
 @pytest.mark.parametrize(
     ("distance", "base", "shown"),
     [("100", "1", "100.00"), ("1", "3", "0.34"), ("-1", "3", "-0.33"), ("2", "3", "0.67"), ("5000001", "10000", "500.01"),
-     ("1E+30", "1", "1E+30")],
+     ("99999999999999999999", "1", "99999999999999999999.00"), ("1E+20", "1", "1E+20"), ("-1E+20", "1", "-1E+20")],
 )  # fmt: skip
 def test_basis_points_are_rounded_up(distance: str, base: str, shown: str) -> None:
     assert str(bps_shown(Decimal(distance), Decimal(base))) == shown
@@ -82,6 +82,15 @@ def test_a_tally_becomes_counters_one_total_a_currency() -> None:
 def test_what_is_open_is_working_being_sent_or_in_doubt() -> None:
     exposure = Exposure(*map(Decimal, (1, 10, 2, 20, 4, 40)))
     assert (exposure.open_buys, exposure.open_sells) == (Decimal(7), Decimal(70))
+
+
+def test_a_middle_needs_both_sides_in_the_currency_of_the_quote() -> None:
+    last = Price(Decimal(100), "USD")
+    for bid, ask in (("EUR", "EUR"), ("EUR", "USD"), ("USD", "EUR")):
+        market = Market("USD", QuoteStatus.LIVE, Decimal(1), Price(Decimal(90), bid), Price(Decimal(94), ask), last)
+        assert reference_price(market) is last
+    both = Market("USD", QuoteStatus.LIVE, Decimal(1), Price(Decimal(90), "USD"), Price(Decimal(94), "USD"), last)
+    assert reference_price(both) == Price(Decimal(92), "USD")
 
 
 # ---- findings
