@@ -227,8 +227,10 @@ class _Market(_Section):
         )
 
     def _side(self, value: _Quoted | None, asset_class: AssetClass) -> Price | None:
-        amount = _priced(value.amount, asset_class) if value is not None else None
-        return None if value is None or amount is None else Price(amount, value.currency or self.currency)
+        if value is None:
+            return None
+        amount = _priced(value.amount, asset_class)
+        return None if amount is None else Price(amount, value.currency or self.currency)
 
 
 def _as_totals(value: object) -> object:
@@ -323,7 +325,7 @@ class _Contract(_Section):
 class _Modifies(_Section):
     recorded: _Order
     working: _Order | None = None
-    filled: Number = Decimal(0)
+    filled: Number = None
 
     def facts(self) -> Modification:
         working = self.working.terms() if self.working else None

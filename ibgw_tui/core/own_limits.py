@@ -172,7 +172,7 @@ def trigger_price(order: OrderTerms, policy: LimitPolicy, context: LimitContext)
 
 def _gap_problem(order: OrderTerms) -> str | None:
     limit, stop = order.limit_price, order.stop_price
-    if order.order_type is not OrderType.STOP_LIMIT or stop is None or limit is None:
+    if stop is None or limit is None:  # only a stop-limit has both
         return None
     wrong = limit < stop if order.side is Side.BUY else limit > stop
     words = f"the limit {number(limit)} is on the wrong side of the stop {number(stop)}: it may never fill"

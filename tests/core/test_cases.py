@@ -15,6 +15,7 @@ import pytest
 from ibgw_tui.core.cases import Case, parse_case, read_json
 from ibgw_tui.core.context import (
     ApprovalFacts,
+    AuditFacts,
     Checklist,
     Counters,
     ExitTerms,
@@ -34,6 +35,7 @@ from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.errors import ErrorCode, InvalidRequest
 from ibgw_tui.core.orders import PriceStep, canonical_json
 from ibgw_tui.core.policy import Override
+from ibgw_tui.core.records import SwitchState
 from ibgw_tui.core.terms import AssetClass, CheckStatus, KillSwitch, Mode, Money, OrderType, QuoteStatus, Side
 from tests.makers import (
     NOON,
@@ -358,6 +360,18 @@ def test_a_switch_that_is_not_clearly_open_is_closed(value: str | None) -> None:
     assert decision.error_code is ErrorCode.LIVE_KILL_SWITCH_CLOSED
 
 
+def test_what_is_not_told_of_switch_and_audit_is_nothing() -> None:
+    gates = parse_case(a_case_data()).gates
+    assert gates.switch == SwitchState(KillSwitch.OPEN, 0, "", "", None, "case")
+    assert gates.audit == AuditFacts(True, 0)
+
+
+def test_numbers_of_a_policy_may_be_bare_numbers_in_json() -> None:
+    text = json.dumps(a_case_data()).replace('"max_quantity": "10"', '"max_quantity": 0.10')
+    policy = parse_case(read_json(text)).policy
+    assert policy is not None and policy.max_quantity == Decimal("0.1")
+
+
 def test_counters_without_a_total_and_totals_of_several_currencies() -> None:
     none = parse_case(without(a_case_data(), "counters.session_notional"))
     assert none.limits.counters == Counters(0, 0, None)
@@ -438,7 +452,10 @@ def test_a_modify() -> None:
     case = parse_case({**data, "modifies": modifies})
     assert case.limits.modifies == Modification(terms(limit_price=Decimal(98)), terms(limit_price=Decimal(98)))
     assert case.decide().allowed
-    for unknown in ({**modifies, "filled": "NaN"}, {**modifies, "working": None}):
+    plain_filled = {key: value for key, value in modifies.items() if key != "filled"}
+    for unknown in (plain_filled, {**modifies, "filled": "NaN"}, {**modifies, "working": None}):
+        read = parse_case({**data, "modifies": unknown}).limits.modifies
+        assert read is not None and (read.working, read.filled) == (None, Decimal(0))
         assert parse_case({**data, "modifies": unknown}).decide().refusal_code == "LIVE_MODIFY_TARGET_REFUSED"
     counted = parse_case({**data, "modifies": {**modifies, "filled": "0.5"}})
     assert counted.limits.modifies is not None and counted.limits.modifies.filled == Decimal("0.5")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import copy
+from dataclasses import is_dataclass
 from datetime import UTC, datetime, time, timedelta, timezone
 from decimal import Decimal
+from types import ModuleType
 from typing import Any
 
 import pytest
 
+from ibgw_tui.core import cases, context, decision, gates, records
 from ibgw_tui.core.context import Counters, Market, PreviewFacts, Price, Steps
 from ibgw_tui.core.decision import Decision, Finding, worst_status
 from ibgw_tui.core.errors import BrokerError, ErrorCode, GatewayError, InvalidRequest, OutcomeUnknown
@@ -48,6 +51,17 @@ def test_numbers_are_canonical_also_when_they_are_large() -> None:
 def test_moments_of_any_zone_are_written_in_utc() -> None:
     there = datetime(2026, 11, 23, 10, 0, tzinfo=timezone(timedelta(hours=-5)))
     assert iso(there) == iso(NOON) == "2026-11-23T15:00:00.000000Z"
+
+
+# ---- all of them
+
+
+@pytest.mark.parametrize("module", [context, decision, cases, records, gates])
+def test_facts_never_change(module: ModuleType) -> None:
+    """What was decided on can be kept, shared and compared."""
+    for kind in vars(module).values():
+        if isinstance(kind, type) and is_dataclass(kind):
+            assert kind.__dataclass_params__.frozen and "__slots__" in vars(kind), kind  # type: ignore[attr-defined]
 
 
 # ---- quotes

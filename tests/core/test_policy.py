@@ -128,6 +128,18 @@ def test_a_policy_without_overrides_is_its_own_effective_one() -> None:
     assert policy.effective("U1234567", "AAPL") is policy
 
 
+def test_each_account_and_each_symbol_has_its_own() -> None:
+    policy = a_policy(
+        accounts={f"U{n}000000": Override(max_quantity=Decimal(n)) for n in (1, 2)},
+        symbols={name: Override(max_price_deviation_bps=bps) for name, bps in (("AAPL", 100), ("MSFT", 200))},
+    )
+    for _ in range(2):
+        for n in (1, 2):
+            for name, bps in (("AAPL", 100), ("MSFT", 200)):
+                found = policy.effective(f"U{n}000000", name)
+                assert (found.max_quantity, found.max_price_deviation_bps) == (Decimal(n), bps)
+
+
 def test_what_was_asked_of_a_policy_does_not_make_it_another_one() -> None:
     asked, fresh = (a_policy(symbols={"AAPL": Override(max_quantity=Decimal(1))}) for _ in range(2))
     asked.effective("U1234567", "AAPL")
