@@ -10,8 +10,8 @@ from typing import Any
 import click
 
 from ibgw_tui.cli.commands import Globals, Group, command
-from ibgw_tui.cli.kill import forget_typed_ahead
 from ibgw_tui.cli.output import Console
+from ibgw_tui.cli.person import forget_typed_ahead
 from ibgw_tui.cli.session import as_desk, as_reader
 from ibgw_tui.cli.sheets import moment
 from ibgw_tui.core.errors import InvalidRequest, NotPermitted

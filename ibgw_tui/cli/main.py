@@ -33,6 +33,7 @@ COMMANDS = {
     "policy": f"{_HERE}.policy:policy",
     "checklist": f"{_HERE}.checklist:checklist",
     "kill": f"{_HERE}.kill:kill",
+    "reconcile": f"{_HERE}.reconcile:reconcile",
     "audit": f"{_HERE}.audit:audit",
     "doctor": f"{_HERE}.doctor:doctor",
     "backup": f"{_HERE}.backup:backup",

@@ -117,7 +117,9 @@ def against_writing_off(status: Status, absence: Absence | None, untrusted: Coll
     found = list(untrusted)
     if absence is None or absence.looks < WRITE_OFF_LOOKS:
         looks = absence.looks if absence else 0
-        found.append(f"complete records were asked {_count(looks, 'time')} in this session, not {WRITE_OFF_LOOKS} times")
+        found.append(
+            f"complete records were asked {_count(looks, 'time')} in this session, not {WRITE_OFF_LOOKS} times"
+        )
     elif absence.seconds < WRITE_OFF_SECONDS:
         found.append(f"its absence was seen over {absence.seconds} s, not {WRITE_OFF_SECONDS} s")
     return tuple(found)

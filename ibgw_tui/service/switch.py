@@ -56,6 +56,8 @@ def _close(change: Change, actor: Actor, principal: str, words: str) -> SwitchSt
 
 # ---- cancelling what works, and what came of it
 
+TOGETHER = 100
+"""So many cancels are asked for in one transaction."""
 
 class Outcome(StrEnum):
     """What is known of an order after its cancel was asked for. Only the broker's word makes it certain."""
@@ -98,26 +100,26 @@ def cancel_working(store: OrderStore, *, actor: Actor, principal: str) -> list[s
 
     Those whose cancel was asked for before are among them: whoever stops wants to know of every order.
     """
-    return [
-        record.order_ref
-        for record in store.orders(statuses=sorted(AT_BROKER), limit=100_000)
-        if _ask(store, record.order_ref, actor, principal)
-    ]
+    refs = [line.order_ref for line in store.lines(statuses=sorted(AT_BROKER), limit=100_000)]
+    asked: list[str] = []
+    for start in range(0, len(refs), TOGETHER):
+        with store.write() as change:
+            asked += [ref for ref in refs[start : start + TOGETHER] if _ask(change, ref, actor, principal)]
+    return asked
 
 
-def _ask(store: OrderStore, order_ref: str, actor: Actor, principal: str) -> bool:
+def _ask(change: Change, order_ref: str, actor: Actor, principal: str) -> bool:
     """False when it ended between the listing and the asking: then there is nothing left to cancel."""
-    with store.write() as change:
-        record = change.order(order_ref)
-        if record.status is Status.CANCEL_REQUESTED:
-            return True
-        try:
-            change.move(record, Signal.ASK_CANCEL, actor=actor, principal=principal)
-        except IllegalTransition:
-            return False
-        # Asked anew it is sent anew: an earlier request may have been refused, or lost.
-        change.note(record, cancel_asked_by=principal, cancel_sent_at=None)
+    record = change.order(order_ref)
+    if record.status is Status.CANCEL_REQUESTED:
         return True
+    try:
+        change.move(record, Signal.ASK_CANCEL, actor=actor, principal=principal)
+    except IllegalTransition:
+        return False
+    # Asked anew it is sent anew: an earlier request may have been refused, or lost.
+    change.note(record, cancel_asked_by=principal, cancel_sent_at=None)
+    return True
 
 
 def what_came_of(store: OrderStore, order_refs: Iterable[str]) -> list[Swept]:

@@ -130,7 +130,13 @@ class Model:
             self._void(order_ref, {"approved"}, "pending")
         return DONE
 
+    def heed_file(self) -> None:
+        """Whoever sees the file makes the closing one that lasts."""
+        if self.file and self.row_open:
+            self.close_switch()
+
     def open_switch(self) -> str:
+        self.heed_file()
         if self.file or any(order.status == "in_doubt" for order in self.orders.values()):
             return REFUSED
         self.row_open = True

@@ -377,6 +377,7 @@ class DeskMachine(RuleBasedStateMachine):
 
     def recover(self) -> None:
         """The next router: reads what the broker has, ends what lapsed, sends what is due, previews what is staged."""
+        self.run(self.broker.step())  # so that there is a price of now; the market stands still afterwards
         for ref in self.model.orders:
             self.model.doubt(ref)
         snapshot = self.run(self.broker.snapshot())
@@ -384,6 +385,7 @@ class DeskMachine(RuleBasedStateMachine):
         for report in said:
             self.model.hear(report)
         now = self.clock()
+        self.model.heed_file()
         self.model.expire(now)
         for ref, order in self.model.orders.items():
             if order.status == "staged":
@@ -396,8 +398,6 @@ class DeskMachine(RuleBasedStateMachine):
         self.run(self._a_router_until_calm())
 
     async def _a_router_until_calm(self) -> None:
-        await self.broker.step()
-        await self.broker.connect()
         self.broker.asked_account = False
         router = self.seat.router()
         running = asyncio.create_task(router.run())
