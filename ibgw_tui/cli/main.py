@@ -32,6 +32,7 @@ COMMANDS = {
     "kill": f"{_HERE}.kill:kill",
     "audit": f"{_HERE}.audit:audit",
     "config": f"{_HERE}.settings:config",
+    "twsim": f"{_HERE}.twsim:twsim",
     "completion": f"{_HERE}.completion:completion",
 }
 """Name -> where it lives; imported when it is named."""

@@ -313,9 +313,7 @@ class Exchange:
     def _marks(self) -> dict[int, Decimal]:
         return {con_id: self.touch(con_id).middle for con_id in INSTRUMENTS}
 
-    def _standing(
-        self, account: Account, new: BrokerOrder | None = None, without: BookOrder | None = None
-    ) -> Standing:
+    def _standing(self, account: Account, new: BrokerOrder | None = None, without: BookOrder | None = None) -> Standing:
         """What waits for its parent to fill ties up nothing of its own."""
         orders = self._floor.book.open(account.account_id)
         working = [order for order in orders if not order.waiting and order is not without]

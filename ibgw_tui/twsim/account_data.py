@@ -75,7 +75,8 @@ def portfolio_fields(exchange: Exchange, account: Account, con_id: int) -> Value
 def position_fields(account: Account, con_id: int) -> Values:
     holding = account.holdings[con_id]
     return {
-        **contract_fields(INSTRUMENTS[con_id], no_right=""),
+        # Positions are told with the exchange of the listing, not with the one an order went to.
+        **contract_fields(INSTRUMENTS[con_id], exchange=INSTRUMENTS[con_id].contract.primary_exchange, no_right=""),
         "account": account.account_id,
         "position": holding.quantity,
         "avgCost": holding.average_cost or ZERO,
@@ -170,7 +171,8 @@ class AccountFeed:
         if self._positions:
             self._session.send("position", **position_fields(account, con_id))
         if account_id in self._updates:
-            self._session.send("portfolio_value", **portfolio_fields(self._desk.exchange, account, con_id))
+            if not account.quantity_of(con_id):
+                self._session.send("portfolio_value", **portfolio_fields(self._desk.exchange, account, con_id))
             self._tell_updates(account_id)
         for req_id in self._summaries:
             self._tell_summary(req_id)

@@ -38,7 +38,13 @@ _EXCHANGES = {
     AssetClass.FUTURE: ("CME",),
     AssetClass.FX: ("IDEALPRO",),
 }
-_RULE_NUMBERS = {AssetClass.STOCK: 26, AssetClass.ETF: 26, AssetClass.OPTION: 110, AssetClass.FUTURE: 67, AssetClass.FX: 239}
+_RULE_NUMBERS = {
+    AssetClass.STOCK: 26,
+    AssetClass.ETF: 26,
+    AssetClass.OPTION: 110,
+    AssetClass.FUTURE: 67,
+    AssetClass.FX: 239,
+}
 MARKET_RULES: Mapping[int, tuple[PriceStep, ...]] = MappingProxyType(
     {_RULE_NUMBERS[i.contract.asset_class]: i.contract.price_steps for i in listed()}
 )

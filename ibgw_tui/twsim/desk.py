@@ -75,7 +75,7 @@ class Desk:
         self.mode = settings.mode
         self.has_connectivity = True
         self.log: deque[Received] = deque(maxlen=LOG_LENGTH)
-        self.on_event: Callable[[str], None] = lambda name: None
+        self.on_event: Callable[[str], None] = _nobody
         self._waiting: list[Callable[[], None]] = []
         self._unheard: list[Report] = []
         self._unsaved = 0
@@ -132,15 +132,17 @@ class Desk:
         if not self.has_connectivity:
             self._unheard += reports
             return
+        traded: dict[tuple[str, int], None] = {}
         for report in reports:
             self.trading.hear(report)
             if isinstance(report, OrderReport):
                 self._note(report.state)
-            if isinstance(report, ExecutionReport):
+            if isinstance(report, ExecutionReport) and report.account in self.accounts:
                 self.on_event("fill")
-                for session in list(self.sessions.values()):
-                    if report.account in self.accounts:
-                        session.account_feed.tell_trade(report.account, report.con_id)
+                traded[report.account, report.con_id] = None
+        for account, con_id in traded:
+            for session in list(self.sessions.values()):
+                session.account_feed.tell_trade(account, con_id)
 
     def _note(self, state: BrokerState) -> None:
         if state in (BrokerState.WORKING, BrokerState.HELD):
@@ -187,6 +189,10 @@ class Desk:
     def dump(self) -> dict[str, Any]:
         self.trading.book.forget_missing(self.exchange)
         return {"version": VERSION, "exchange": self.exchange.dump(), "orders": self.trading.book.dump()}
+
+
+def _nobody(event: str) -> None:
+    """Nobody waits for events."""
 
 
 def _load(data: dict[str, Any]) -> tuple[Exchange, OrderBook]:

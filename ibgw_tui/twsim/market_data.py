@@ -144,9 +144,7 @@ class Feed:
                 self._session.send("tick_size", reqId=subscription.req_id, tickType=_SIZES[what][column], size=size)
             if what == "last":
                 at = int(self._desk.clock().timestamp())
-                self._session.send(
-                    "tick_string", reqId=subscription.req_id, tickType=_LAST_TIME[column], value=str(at)
-                )
+                self._session.send("tick_string", reqId=subscription.req_id, tickType=_LAST_TIME[column], value=str(at))
 
     def _shown(self, subscription: Subscription) -> dict[str, tuple[Decimal, Decimal]]:
         """Price and size of everything that is ticked."""

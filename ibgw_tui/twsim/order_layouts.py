@@ -56,7 +56,9 @@ def _is_pegged_to_best(values: Values) -> bool:
 def _has_mid_offsets(values: Values) -> bool:
     to_mid = values.get("orderType") in {"PEG MID", "PEGMID"}
     # Up to the middle: both clients write an infinite offset, each in its own words.
-    return to_mid or (_is_pegged_to_best(values) and str(values.get("competeAgainstBestOffset", ""))[:3].lower() == "inf")
+    return to_mid or (
+        _is_pegged_to_best(values) and str(values.get("competeAgainstBestOffset", ""))[:3].lower() == "inf"
+    )
 
 
 TAG_VALUES = fields("tag value")
@@ -76,7 +78,7 @@ NEUTRAL_8 = fields(
 NEUTRAL_4 = fields(
     "deltaNeutralConId=0 deltaNeutralShortSale=0 deltaNeutralShortSaleSlot=0 deltaNeutralDesignatedLocation"
 )
-NEUTRAL_CONTRACT = (
+NEUTRAL_CONTRACT: Layout = (
     *fields("deltaNeutralContract=0"),
     When(_has_neutral_contract, fields("neutralConId neutralDelta neutralPrice")),
 )
@@ -101,12 +103,18 @@ CONDITIONS = Rows(
     tail=fields("conditionsIgnoreRth conditionsCancelOrder"),
 )
 
-_COMBO = (Rows("comboLegs", LEG_8), Rows("orderComboLegs", fields("price")), Rows("smartComboRoutingParams", TAG_VALUES))
-_SCALED = (*fields("scaleInitLevelSize scaleSubsLevelSize scalePriceIncrement"), When(_is_scaled, SCALE))
-_HEDGE = (*fields("hedgeType"), When(_is_hedged, fields("hedgeParam")))
-_ALGO = (*fields("algoStrategy"), When(_is_algo, (Rows("algoParams", TAG_VALUES),)))
+_COMBO: Layout = (
+    Rows("comboLegs", LEG_8),
+    Rows("orderComboLegs", fields("price")),
+    Rows("smartComboRoutingParams", TAG_VALUES),
+)
+_SCALED: Layout = (*fields("scaleInitLevelSize scaleSubsLevelSize scalePriceIncrement"), When(_is_scaled, SCALE))
+_HEDGE: Layout = (*fields("hedgeType"), When(_is_hedged, fields("hedgeParam")))
+_ALGO: Layout = (*fields("algoStrategy"), When(_is_algo, (Rows("algoParams", TAG_VALUES),)))
 _BENCHMARK = When(_is_pegged_to_benchmark, BENCHMARK)
-_PEGS = fields("minTradeQty>=170 minCompeteSize>=170 competeAgainstBestOffset>=170 midOffsetAtWhole>=170 midOffsetAtHalf>=170")
+_PEGS = fields(
+    "minTradeQty>=170 minCompeteSize>=170 competeAgainstBestOffset>=170 midOffsetAtWhole>=170 midOffsetAtHalf>=170"
+)
 
 PLACE_ORDER: Layout = (
     *fields("orderId"),

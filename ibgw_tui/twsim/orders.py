@@ -18,7 +18,7 @@ from ibgw_tui.core.terms import iso
 from ibgw_tui.exchange.exact import from_text
 from ibgw_tui.exchange.instruments import INSTRUMENTS
 from ibgw_tui.twsim.contracts import contract_fields
-from ibgw_tui.twsim.layout import Values
+from ibgw_tui.twsim.layout import UNSET, Values
 from ibgw_tui.twsim.words import ASKED_NOTHING, STATUSES, flag, moment_text
 
 if TYPE_CHECKING:
@@ -150,7 +150,7 @@ class OrderBook:
         return cls(
             orders={order.ref: order for order in orders},
             bound={(client, number): ref for client, number, ref in data["bound"]},
-            next_ids={client: number for client, number in data["next_ids"]},
+            next_ids=dict(data["next_ids"]),
             taken=data["taken"],
             horizon=datetime.fromisoformat(data["horizon"]) if data["horizon"] else None,
         )
@@ -231,4 +231,6 @@ def _echo(order: TwsOrder) -> Values:
     # TWS writes the word None, and then has to write the fields that follow a real one.
     values |= {"deltaNeutralOrderType": "None", "deltaNeutralOpenClose": "?"}
     values |= {"openClose": values["openClose"] or "?", "ocaGroup": order.group or values["ocaGroup"]}
+    # A price that an order does not have is told as zero.
+    values |= {name: "0.0" for name in ("lmtPrice", "auxPrice") if values[name] in UNSET}
     return values

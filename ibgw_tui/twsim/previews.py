@@ -40,7 +40,9 @@ def preview(desk: Desk, session: Session, order_id: int, values: Values, terms: 
         case "silent":
             return
         case "unset":
-            session.send("open_order", **{**answer, **ASKED_NOTHING, "warningText": "The margin is not known at this time."})
+            session.send(
+                "open_order", **{**answer, **ASKED_NOTHING, "warningText": "The margin is not known at this time."}
+            )
             return
         case "twice":
             session.send("open_order", **{**answer, **_WRONG})

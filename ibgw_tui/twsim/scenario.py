@@ -61,9 +61,12 @@ class Cue:
     """Seconds between the event and the act. At 0 the act comes before the request is served."""
 
 
+_AS_IT_IS = Start()
+
+
 @dataclass(frozen=True, slots=True)
 class Scenario:
-    start: Start = Start()
+    start: Start = _AS_IT_IS
     cues: tuple[Cue, ...] = ()
 
 

@@ -72,7 +72,7 @@ class TwsServer:
         self._control = Control(self.desk, self._restart)
         self._player = Player(scenario or Scenario(), self._control, say)
         self._listener: asyncio.Server | None = None
-        self._connections: set[asyncio.StreamWriter] = set()
+        self._connections: dict[asyncio.StreamWriter, asyncio.Task[None]] = {}
         self._ticker: asyncio.Task[None] | None = None
         self._restarting: asyncio.Task[None] | None = None
 
@@ -105,7 +105,9 @@ class TwsServer:
             if task is not None:
                 task.cancel()
                 await asyncio.gather(task, return_exceptions=True)
+        serving = list(self._connections.values())
         self._shut()
+        await asyncio.gather(*serving, return_exceptions=True)
         self._save()
         if self._file is not None:
             self._file.close()
@@ -122,7 +124,9 @@ class TwsServer:
         self._port = self._listener.sockets[0].getsockname()[1]
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self._connections.add(writer)
+        task = asyncio.current_task()
+        assert task is not None, "connections are served by tasks"
+        self._connections[writer] = task
         try:
             if self.desk.faults.mute:
                 self.desk.faults.mute -= 1
@@ -133,7 +137,7 @@ class TwsServer:
         except ConnectionError:
             pass  # gone while nobody answered
         finally:
-            self._connections.discard(writer)
+            self._connections.pop(writer, None)
             writer.close()
 
     def _shut(self) -> None:

@@ -1,4 +1,4 @@
-"""Who serves which request: one table, one line each."""
+"""Who serves which request: each one, in a line or a few."""
 
 from __future__ import annotations
 
@@ -14,8 +14,20 @@ if TYPE_CHECKING:
     from ibgw_tui.twsim.session import Session
 
 Serve = Callable[["Desk", "Session", Values], None]
+_served: dict[str, Serve] = {}
+SERVED: Mapping[str, Serve] = _served
+"""By the name of the request; a test holds it against the list of requests."""
 
 
+def _serves(*names: str) -> Callable[[Serve], Serve]:
+    def enter(serve: Serve) -> Serve:
+        _served.update(dict.fromkeys(names, serve))
+        return serve
+
+    return enter
+
+
+@_serves("req_contract_details")
 def _contract_details(desk: Desk, session: Session, values: Values) -> None:
     found = matching(values)
     if not found:
@@ -26,10 +38,12 @@ def _contract_details(desk: Desk, session: Session, values: Values) -> None:
     session.send("contract_details_end", reqId=values["reqId"])
 
 
+@_serves("req_matching_symbols")
 def _matching_symbols(desk: Desk, session: Session, values: Values) -> None:
     session.send("symbol_samples", reqId=values["reqId"], samples=samples(values["pattern"]))
 
 
+@_serves("req_market_rule")
 def _market_rule(desk: Desk, session: Session, values: Values) -> None:
     ladder = MARKET_RULES.get(whole(values["marketRuleId"], "marketRuleId"))
     if ladder is None:
@@ -39,18 +53,22 @@ def _market_rule(desk: Desk, session: Session, values: Values) -> None:
     session.send("market_rule", marketRuleId=values["marketRuleId"], increments=increments)
 
 
+@_serves("req_current_time")
 def _current_time(desk: Desk, session: Session, values: Values) -> None:
     session.send("current_time", time=int(desk.clock().timestamp()))
 
 
+@_serves("req_ids")
 def _next_id(desk: Desk, session: Session, values: Values) -> None:
     session.send("next_valid_id", orderId=desk.trading.book.next_ids.get(session.client_id, 1))
 
 
+@_serves("req_managed_accounts")
 def _managed_accounts(desk: Desk, session: Session, values: Values) -> None:
     session.send("managed_accounts", accounts=",".join(desk.accounts))
 
 
+@_serves("req_auto_open_orders")
 def _auto_open_orders(desk: Desk, session: Session, values: Values) -> None:
     """Only client 0 may bind what is placed by hand."""
     if session.client_id != 0:
@@ -61,40 +79,96 @@ def _auto_open_orders(desk: Desk, session: Session, values: Values) -> None:
         desk.trading.bind_manual(session)
 
 
+@_serves("set_server_log_level", "start_api", "cancel_positions_multi", "cancel_account_updates_multi")
 def _nothing(desk: Desk, session: Session, values: Values) -> None:
     """Understood, and without consequence."""
 
 
-SERVED: Mapping[str, Serve] = {
-    "req_mkt_data": lambda desk, session, values: session.feed.subscribe(values),
-    "cancel_mkt_data": lambda desk, session, values: session.feed.cancel(whole(values["reqId"], "reqId")),
-    "place_order": lambda desk, session, values: desk.trading.place(session, values),
-    "cancel_order": lambda desk, session, values: desk.trading.cancel(session, values),
-    "req_open_orders": lambda desk, session, values: desk.trading.tell_open_orders(session, everybodys=False),
-    "req_account_updates": lambda desk, session, values: session.account_feed.ask_updates(values),
-    "req_executions": lambda desk, session, values: desk.trading.tell_executions(session, values),
-    "req_ids": _next_id,
-    "req_contract_details": _contract_details,
-    "set_server_log_level": _nothing,
-    "req_auto_open_orders": _auto_open_orders,
-    "req_all_open_orders": lambda desk, session, values: desk.trading.tell_open_orders(session, everybodys=True),
-    "req_managed_accounts": _managed_accounts,
-    "req_current_time": _current_time,
-    "req_global_cancel": lambda desk, session, values: desk.trading.cancel_all(),
-    "req_market_data_type": lambda desk, session, values: session.feed.ask_for(
-        whole(values["marketDataType"], "marketDataType")
-    ),
-    "req_positions": lambda desk, session, values: session.account_feed.ask_positions(),
-    "cancel_positions": lambda desk, session, values: session.account_feed.stop_positions(),
-    "req_account_summary": lambda desk, session, values: session.account_feed.ask_summary(values),
-    "cancel_account_summary": lambda desk, session, values: session.account_feed.stop_summary(values["reqId"]),
-    "start_api": _nothing,
-    "req_positions_multi": lambda desk, session, values: session.account_feed.ask_positions_multi(values),
-    "cancel_positions_multi": _nothing,
-    "req_account_updates_multi": lambda desk, session, values: session.account_feed.ask_updates_multi(values),
-    "cancel_account_updates_multi": _nothing,
-    "req_matching_symbols": _matching_symbols,
-    "req_market_rule": _market_rule,
-    "req_completed_orders": lambda desk, session, values: desk.trading.tell_completed(session, values),
-    "req_user_info": lambda desk, session, values: session.send("user_info", reqId=values["reqId"]),
-}
+@_serves("req_mkt_data")
+def _mkt_data(desk: Desk, session: Session, values: Values) -> None:
+    session.feed.subscribe(values)
+
+
+@_serves("cancel_mkt_data")
+def _cancel_mkt_data(desk: Desk, session: Session, values: Values) -> None:
+    session.feed.cancel(whole(values["reqId"], "reqId"))
+
+
+@_serves("req_market_data_type")
+def _market_data_type(desk: Desk, session: Session, values: Values) -> None:
+    session.feed.ask_for(whole(values["marketDataType"], "marketDataType"))
+
+
+@_serves("place_order")
+def _place_order(desk: Desk, session: Session, values: Values) -> None:
+    desk.trading.place(session, values)
+
+
+@_serves("cancel_order")
+def _cancel_order(desk: Desk, session: Session, values: Values) -> None:
+    desk.trading.cancel(session, values)
+
+
+@_serves("req_global_cancel")
+def _global_cancel(desk: Desk, session: Session, values: Values) -> None:
+    desk.trading.cancel_all()
+
+
+@_serves("req_open_orders")
+def _open_orders(desk: Desk, session: Session, values: Values) -> None:
+    desk.trading.tell_open_orders(session, everybodys=False)
+
+
+@_serves("req_all_open_orders")
+def _all_open_orders(desk: Desk, session: Session, values: Values) -> None:
+    desk.trading.tell_open_orders(session, everybodys=True)
+
+
+@_serves("req_completed_orders")
+def _completed_orders(desk: Desk, session: Session, values: Values) -> None:
+    desk.trading.tell_completed(session, values)
+
+
+@_serves("req_executions")
+def _executions(desk: Desk, session: Session, values: Values) -> None:
+    desk.trading.tell_executions(session, values)
+
+
+@_serves("req_positions")
+def _positions(desk: Desk, session: Session, values: Values) -> None:
+    session.account_feed.ask_positions()
+
+
+@_serves("cancel_positions")
+def _cancel_positions(desk: Desk, session: Session, values: Values) -> None:
+    session.account_feed.stop_positions()
+
+
+@_serves("req_positions_multi")
+def _positions_multi(desk: Desk, session: Session, values: Values) -> None:
+    session.account_feed.ask_positions_multi(values)
+
+
+@_serves("req_account_updates")
+def _account_updates(desk: Desk, session: Session, values: Values) -> None:
+    session.account_feed.ask_updates(values)
+
+
+@_serves("req_account_updates_multi")
+def _account_updates_multi(desk: Desk, session: Session, values: Values) -> None:
+    session.account_feed.ask_updates_multi(values)
+
+
+@_serves("req_account_summary")
+def _account_summary(desk: Desk, session: Session, values: Values) -> None:
+    session.account_feed.ask_summary(values)
+
+
+@_serves("cancel_account_summary")
+def _cancel_account_summary(desk: Desk, session: Session, values: Values) -> None:
+    session.account_feed.stop_summary(values["reqId"])
+
+
+@_serves("req_user_info")
+def _user_info(desk: Desk, session: Session, values: Values) -> None:
+    session.send("user_info", reqId=values["reqId"])

@@ -84,7 +84,7 @@ class Session:
                 if not self.half_open:
                     self._inbox.extend(self._frames.feed(data))
                     self._work()
-        except Malformed as error:
+        except (Malformed, Refused) as error:
             log.warning("client %s: %s; the connection is closed", self.client_id, error)
         except ConnectionError:
             pass  # gone without a goodbye: an end like any other

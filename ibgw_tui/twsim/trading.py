@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ibgw_tui.core.broker import CommissionReport, ExecutionReport, OrderReport, Report
+from ibgw_tui.core.broker import BrokerState, CommissionReport, ExecutionReport, OrderReport, Report
 from ibgw_tui.core.terms import Side
 from ibgw_tui.exchange.book import Execution
-from ibgw_tui.exchange.exact import divided
+from ibgw_tui.exchange.exact import divided, times, total
 from ibgw_tui.exchange.instruments import INSTRUMENTS, Instrument
 from ibgw_tui.exchange.orders import Links
 from ibgw_tui.twsim.contracts import contract_fields, matching
@@ -51,7 +51,9 @@ class Trading:
         try:
             order_id = whole(values["orderId"], "orderId")
             if self._desk.faults.read_only:
-                raise Refused(321, "Error validating request.-'bX' : cause - The API interface is currently in Read-Only mode.")
+                raise Refused(
+                    321, "Error validating request.-'bX' : cause - The API interface is currently in Read-Only mode."
+                )
             if flag(values["whatIf"]):
                 self.book.use_id(session.client_id, order_id)
                 instrument = resolve_one(values)
@@ -109,9 +111,7 @@ class Trading:
     def tell_executions(self, session: Session, values: Values) -> None:
         """Executions that fit the filter; what they cost follows."""
         executions = [
-            (order, execution)
-            for order, execution in self._executions()
-            if _fits(values, order, execution.report)
+            (order, execution) for order, execution in self._executions() if _fits(values, order, execution.report)
         ]
         for order, execution in executions:
             session.send("exec_details", **self._execution_fields(order, execution.report, values["reqId"]))
@@ -258,7 +258,7 @@ class Trading:
             order.values = {**values, "account": order.values["account"]}
             return
         report = self._desk.exchange.order(order.ref)
-        if report is not None and report.state in FINISHED and status_fields(order, self._desk.exchange, 0)["status"] != "Filled":
+        if report is not None and report.state in FINISHED - {BrokerState.FILLED}:
             raise Refused(103, "Duplicate order id")
         instrument = resolve_one(values)
         terms = self._terms(values, order.ref, instrument)
@@ -330,8 +330,7 @@ class Trading:
             (self.book.orders[execution.report.order_ref], execution)
             for account in self._desk.accounts
             for execution in self._desk.exchange.executions(account)
-            if execution.report.order_ref in self.book.orders
-            and (horizon is None or execution.report.at >= horizon)
+            if execution.report.order_ref in self.book.orders and (horizon is None or execution.report.at >= horizon)
         ]
 
     def _execution_fields(self, order: TwsOrder, report: ExecutionReport, req_id: str) -> Values:
@@ -342,7 +341,7 @@ class Trading:
                 latest[execution.report.exec_id.rpartition(".")[0]] = execution.report
         root = report.exec_id.rpartition(".")[0]
         for name, each in latest.items():
-            counted, value = counted + each.quantity, value + each.quantity * each.price
+            counted, value = total(counted, each.quantity), total(value, times(each.quantity, each.price))
             if name == root:
                 break
         return {

@@ -185,7 +185,7 @@ def _prices(values: Values, kind: OrderType) -> dict[str, Decimal | None]:
             return {"stop_price": aux, "limit_price": limit}
     stop = number(values["trailStopPrice"], "trailStopPrice")
     percent = number(values["trailingPercent"], "trailingPercent")
-    found = {"stop_price": stop, "trailing_percent": percent, "trailing_amount": aux if aux else None}
+    found = {"stop_price": stop, "trailing_percent": percent, "trailing_amount": aux or None}
     if kind is OrderType.TRAILING_STOP:
         return found
     offset = number(values["lmtPriceOffset"], "lmtPriceOffset")
@@ -200,7 +200,9 @@ _TIMES = re.compile(r"(\d{8})(?:(?P<utc>-)| {1,2})(\d{2}:\d{2}(?::\d{2})?)(?: (?
 
 def _moment(text: str) -> datetime:
     """`20261124 15:00:00 US/Eastern`, `20261124-20:00:00` (UTC), `20261124`. Raises Refused."""
-    wrong = Refused(391, "The date, time, or time-zone entered is invalid. The correct format is yyyymmdd hh:mm:ss xx/xxxx")
+    wrong = Refused(
+        391, "The date, time, or time-zone entered is invalid. The correct format is yyyymmdd hh:mm:ss xx/xxxx"
+    )
     found = _TIMES.fullmatch(text if len(text) != 8 else f"{text} 23:59:59")
     if found is None:
         raise wrong
