@@ -200,8 +200,8 @@ class Floor:
         """One cancels all: what a fill means for the others of its group."""
         reports: list[Report] = []
         for other in self.book.group_of(order):
-            # A share of the other order's size: the orders of a group need not be equally large.
-            share = divided(times(found.quantity, other.wire.quantity), order.wire.quantity)
+            # The part of what remained: the orders of a group need not be equally large.
+            share = divided(times(found.quantity, other.remaining), total(order.remaining, found.quantity))
             share = ceil_to(share, INSTRUMENTS[other.con_id].size_increment)
             if order.links.reduces and other.ending is None and share < other.remaining:
                 self.revision += 1

@@ -80,7 +80,7 @@ class BookOrder:
 
     @property
     def remaining(self) -> Decimal:
-        return less(self.wire.quantity, self.filled)
+        return less(self.wire.quantity, self.filled) if self.filled else self.wire.quantity
 
     @property
     def is_open(self) -> bool:

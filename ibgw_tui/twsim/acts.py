@@ -42,7 +42,7 @@ ConId = Annotated[int, AfterValidator(_listed)]
 Count = Annotated[int, Field(ge=1)]
 Client = Annotated[int, Field(ge=0)] | None
 """One client by its id; None means every client."""
-Seconds = Annotated[Decimal, Field(ge=0, le=86_400)]
+Seconds = Annotated[Amount, Field(ge=0, le=86_400)]
 LinkFate = Literal["close", "keep"]
 
 

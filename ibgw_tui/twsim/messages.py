@@ -263,9 +263,10 @@ class UnknownRequest(Malformed):
         what, place = UNSERVED.get(number if number is not None else -1, ("", 0))
         super().__init__(what or f"message {texts[0][:20]!r}")
         self.id = (_whole(texts[place]) if place and len(texts) > place else None) or -1
-        self.code = 321 if what else 505
+        # Not 321: clients take that for a warning, and would go on waiting.
+        self.code = 322 if what else 505
         self.told = (
-            f"Error validating request.-'twsim' : cause - this simulated TWS does not serve {what}"
+            f"Error processing request.-'twsim' : cause - this simulated TWS does not serve {what}"
             if what
             else "Fatal Error: Unknown message id."
         )
