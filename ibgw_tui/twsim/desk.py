@@ -16,6 +16,7 @@ from ibgw_tui.exchange.instruments import INSTRUMENTS
 from ibgw_tui.twsim.faults import Faults
 from ibgw_tui.twsim.layout import Values
 from ibgw_tui.twsim.orders import OrderBook
+from ibgw_tui.twsim.telling import Telling
 from ibgw_tui.twsim.trading import Trading
 from ibgw_tui.twsim.wire import HIGHEST
 
@@ -83,10 +84,10 @@ class Desk:
         if data is None:
             self.exchange = Exchange.new(settings.seed, clock(), keeps_hours=settings.keeps_hours)
             self.exchange.step(clock())  # so that there is a price of now
-            self.trading = Trading(self, OrderBook())
+            book = OrderBook()
         else:
             self.exchange, book = _load(data)
-            self.trading = Trading(self, book)
+        self.trading, self.telling = Trading(self, book), Telling(self, book)
         for account in settings.accounts:
             self.exchange.open_account(account, settings.mode)
 
@@ -134,7 +135,7 @@ class Desk:
             return
         traded: dict[tuple[str, int], None] = {}
         for report in reports:
-            self.trading.hear(report)
+            self.telling.hear(report)
             if isinstance(report, OrderReport):
                 self._note(report.state)
             if isinstance(report, ExecutionReport) and report.account in self.accounts:

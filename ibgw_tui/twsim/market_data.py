@@ -39,7 +39,8 @@ class Subscription:
     instrument: Instrument
     asked: int
     """The market data type that was in force when it was asked for."""
-    kind: int = LIVE
+    kind: int = 0
+    """The one that was granted; 0 while the brokerage cannot be asked."""
     told: dict[str, tuple[Decimal, Decimal]] = field(default_factory=dict)
     """What the client heard last: price and size."""
 
@@ -77,10 +78,9 @@ class Feed:
         try:
             if req_id in self._subscriptions:
                 raise Refused(322, "Error processing request.-'twsim' : cause - Duplicate ticker id")
-            if not self._desk.has_connectivity:
-                raise Refused(2103, "Market data farm connection is broken:usfarm")
             subscription = Subscription(req_id, resolve_one(values), self._asked)
-            self._grant(subscription)
+            if self._desk.has_connectivity:
+                self._grant(subscription)
         except Refused as refused:
             self._session.error(req_id, refused.code, refused.text)
             return
@@ -99,20 +99,25 @@ class Feed:
     def regrant(self) -> None:
         """The login may see something else now."""
         for subscription in list(self._subscriptions.values()):
-            try:
-                subscription.told.clear()
-                self._grant(subscription)
-            except Refused as refused:
-                self.cancel(subscription.req_id)
-                self._session.error(subscription.req_id, refused.code, refused.text)
+            self._regrant(subscription)
 
     def update(self) -> None:
         """Tell what has changed since the last time. Frozen prices do not change."""
-        for subscription in self._subscriptions.values():
+        for subscription in list(self._subscriptions.values()):
             if subscription.kind in (LIVE, DELAYED):
                 self._tell(subscription)
+            elif not subscription.kind:
+                self._regrant(subscription)
 
     # ---- inside
+
+    def _regrant(self, subscription: Subscription) -> None:
+        try:
+            subscription.told.clear()
+            self._grant(subscription)
+        except Refused as refused:
+            self.cancel(subscription.req_id)
+            self._session.error(subscription.req_id, refused.code, refused.text)
 
     def _grant(self, subscription: Subscription) -> None:
         desk, session, con_id = self._desk, self._session, subscription.instrument.con_id

@@ -66,7 +66,7 @@ class TwsOrder:
     @classmethod
     def load(cls, data: dict[str, Any]) -> TwsOrder:
         order = cls(**{name: data[name] for name in _PLAIN}, last_price=from_text(data["last_price"]))
-        # What had not left for the exchange is lost with the process that held it.
+        # What had not left for the exchange has to be transmitted anew.
         order.on_its_way = False
         return order
 

@@ -116,22 +116,24 @@ def _global_cancel(desk: Desk, session: Session, values: Values) -> None:
 
 @_serves("req_open_orders")
 def _open_orders(desk: Desk, session: Session, values: Values) -> None:
-    desk.trading.tell_open_orders(session, everybodys=False)
+    if session.client_id == 0:
+        desk.trading.bind_manual(session)  # client 0 owns what was typed into TWS
+    desk.telling.tell_open_orders(session, everybodys=False)
 
 
 @_serves("req_all_open_orders")
 def _all_open_orders(desk: Desk, session: Session, values: Values) -> None:
-    desk.trading.tell_open_orders(session, everybodys=True)
+    desk.telling.tell_open_orders(session, everybodys=True)
 
 
 @_serves("req_completed_orders")
 def _completed_orders(desk: Desk, session: Session, values: Values) -> None:
-    desk.trading.tell_completed(session, values)
+    desk.telling.tell_completed(session, values)
 
 
 @_serves("req_executions")
 def _executions(desk: Desk, session: Session, values: Values) -> None:
-    desk.trading.tell_executions(session, values)
+    desk.telling.tell_executions(session, values)
 
 
 @_serves("req_positions")

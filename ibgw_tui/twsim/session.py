@@ -66,6 +66,8 @@ class Session:
         self._outbox = bytearray()
         self._deaf = False
         self._ended = False
+        self._closed = False
+        self._announced = False
         self._joined = False
         self.version = 0
         self.client_id = -1
@@ -81,6 +83,8 @@ class Session:
         """Serve until the connection ends."""
         try:
             while data := await reader.read(1 << 16):
+                if self._closed:
+                    break  # what arrives behind a broken link was never received
                 if not self.half_open:
                     self._inbox.extend(self._frames.feed(data))
                     self._work()
@@ -103,6 +107,7 @@ class Session:
 
     def hang_up(self) -> None:
         """Close the connection; what is held up is lost."""
+        self._closed = True
         self._inbox.clear()
         self.stalled = self.half_open = False
         self._desk.leave(self)
@@ -121,7 +126,7 @@ class Session:
             if not self.version:
                 self._greet(payload)
             else:
-                self._receive(split(payload))
+                self._receive(payload)
 
     def _greet(self, payload: bytes) -> None:
         version = Hello.parse(payload).agree(self._desk.settings.highest_version)
@@ -131,42 +136,56 @@ class Session:
         at = self._desk.clock().astimezone(ZoneInfo(TWS_ZONE))
         self._write(frame([str(version), f"{at:%Y%m%d %H:%M:%S %Z}"]))
 
-    def _receive(self, texts: list[str]) -> None:
+    def _receive(self, payload: bytes) -> None:
         """One request, through whatever is armed for it."""
-        if self._pace.exceeded(asyncio.get_running_loop().time()):
-            self.error(-1, 100, "Max rate of messages per second has been exceeded")
-            if self._pace.violations > VIOLATIONS_ALLOWED:
-                self.hang_up()
+        if not self._announced and self._is_too_much():
             return
+        texts = split(payload)
         try:
             message, values = decode(texts, self.version)
         except (Unreadable, UnknownRequest) as error:
-            if texts[0] not in IGNORED:
+            if texts[0] not in IGNORED and self._joined:
                 self.error(error.id, error.code, error.told)
             return
         if not self._joined:
             if message.name == "start_api":
                 self._start(values)
             return  # nobody has introduced himself yet
-        desk = self._desk
-        desk.log.append(Received(self.client_id, message.name, values, desk.clock()))
-        desk.on_event(message.name)
-        fault = desk.faults.take(message.name, self.client_id)
-        match fault:
-            case LoseBefore():
-                if fault.link == "close":
+        if not self._announced:
+            self._desk.log.append(Received(self.client_id, message.name, values, self._desk.clock()))
+            self._desk.on_event(message.name)
+        self._announced = self.stalled
+        if self.stalled:
+            self._inbox.appendleft(payload)  # it set off the stall that now holds it up
+        elif not (self.half_open or self._closed):
+            self._meet(message, values)
+
+    def _is_too_much(self) -> bool:
+        """Whether the client sends faster than TWS allows. Then this message is dropped."""
+        if not self._pace.exceeded(asyncio.get_running_loop().time()):
+            return False
+        self.error(-1, 100, "Max rate of messages per second has been exceeded")
+        if self._pace.violations > VIOLATIONS_ALLOWED:
+            self.hang_up()
+        return True
+
+    def _meet(self, message: Message, values: Values) -> None:
+        """Serve a request, or let it run into the fault that waits for it."""
+        match self._desk.faults.take(message.name, self.client_id):
+            case LoseBefore(link=link):
+                if link == "close":
                     self.hang_up()
-            case LoseAfter():
+            case LoseAfter(link=link):
                 self._deaf = True
                 self._serve(message, values)
                 self._deaf = False
-                if fault.link == "close":
+                if link == "close":
                     self.hang_up()
-            case Answer():
-                if fault.carried_out:
+            case Answer(code=code, text=text, carried_out=carried_out):
+                if carried_out:
                     self._serve(message, values)
-                key = values.get(message.key, "-1")
-                self.error(int(key) if key.lstrip("-").isdecimal() else -1, fault.code, fault.text)
+                key = values.get(message.key, "")
+                self.error(int(key) if key.lstrip("-").isdecimal() else -1, code, text)
             case None:
                 self._serve(message, values)
 
@@ -181,7 +200,7 @@ class Session:
         self.client_id = whole(values["clientId"], "clientId")
         if not desk.join(self):
             self.error(-1, 326, "Unable to connect as the client id is already in use. Retry with a unique client id.")
-            self._writer.close()
+            self.hang_up()
             return
         self._joined = True
         self.send("managed_accounts", accounts=",".join(desk.accounts))

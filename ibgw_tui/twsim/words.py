@@ -141,7 +141,7 @@ def terms_of(values: Values, ref: str, instrument: Instrument, account: str) -> 
     quantity = number(values["totalQuantity"], "totalQuantity")
     if not quantity:
         raise Refused(434, "The order size cannot be zero.")
-    good_till = _moment(values["goodTillDate"]) if force is TimeInForce.GTD else None
+    good_till = moment(values["goodTillDate"], missing="23:59:59") if force is TimeInForce.GTD else None
     try:
         wire = BrokerOrder(
             order_ref=ref,
@@ -198,12 +198,12 @@ def _prices(values: Values, kind: OrderType) -> dict[str, Decimal | None]:
 _TIMES = re.compile(r"(\d{8})(?:(?P<utc>-)| {1,2})(\d{2}:\d{2}(?::\d{2})?)(?: (?P<zone>[A-Za-z_/+\-0-9]+))?")
 
 
-def _moment(text: str) -> datetime:
-    """`20261124 15:00:00 US/Eastern`, `20261124-20:00:00` (UTC), `20261124`. Raises Refused."""
+def moment(text: str, missing: str) -> datetime:
+    """`20261124 15:00:00 US/Eastern`, `20261124-20:00:00` (UTC), `20261124`, whose time is missing. Raises Refused."""
     wrong = Refused(
         391, "The date, time, or time-zone entered is invalid. The correct format is yyyymmdd hh:mm:ss xx/xxxx"
     )
-    found = _TIMES.fullmatch(text if len(text) != 8 else f"{text} 23:59:59")
+    found = _TIMES.fullmatch(text if len(text) != 8 else f"{text} {missing}")
     if found is None:
         raise wrong
     if found["utc"] and found["zone"]:

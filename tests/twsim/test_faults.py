@@ -420,3 +420,69 @@ async def test_links_can_be_cut(bench: Bench) -> None:
     await bench.settle(one)
     bench.do(acts.HangUp())
     await until(lambda: not one.isConnected())
+
+
+async def test_each_login_sees_the_orders_of_its_own_accounts(bench: Bench) -> None:
+    ib = await bench.connect()
+    place(ib, an_order(lmtPrice=90, orderRef="paper", orderId=5))
+    place(ib, an_order("MKT", orderRef="done", orderId=6))
+    await bench.moved(ib)
+    bench.do(acts.Restart(mode="live"))
+    await asyncio.sleep(0.05)
+    assert await look_up(bench) == {}
+    ib = await bench.connect()
+    heard = errors_of(ib)
+    raw(ib).cancelOrder(5)
+    await bench.settle(ib)
+    assert [code for _, code, _ in heard] == [10147]
+    place(ib, an_order(lmtPrice=91, orderRef="live", orderId=7))
+    await bench.moved(ib)
+    raw(ib).reqGlobalCancel()
+    bench.do(acts.Fill(order_ref="paper"))
+    await bench.moved(ib)
+    assert await look_up(bench) == {"live": "Cancelled"}
+    bench.do(acts.Restart(mode="paper"))
+    await asyncio.sleep(0.05)
+    assert await look_up(bench) == {"paper": "Filled", "done": "Filled"}
+
+
+async def test_what_waited_for_the_link_is_judged_when_it_is_there(bench: Bench) -> None:
+    ib = await bench.connect()
+    bench.do(acts.Connectivity(state="lost"))
+    heard = errors_of(ib)
+    good, poor, late = (place(ib, an_order(lmtPrice=90, orderRef=ref)) for ref in ("good", "poor", "late"))
+    await bench.settle(ib)
+    good.order.lmtPrice, poor.order.totalQuantity, late.order.lmtPrice = 91, 500_000, 90.001
+    for trade in (good, poor, late):
+        place(ib, trade.order)
+    await bench.moved(ib)
+    assert [code for _, code, _ in heard] == [1100]
+    bench.do(acts.Connectivity(state="restored"))
+    await bench.moved(ib)
+    assert [(about, code) for about, code, _ in heard[2:]] == [(poor.order.orderId, 201), (late.order.orderId, 110)]
+    limits = {t.order.orderRef: t.order.lmtPrice for t in await (await bench.connect(2)).reqAllOpenOrdersAsync()}
+    assert limits == {"good": 91, "poor": 90, "late": 90}
+
+
+async def test_without_a_link_to_the_brokerage_there_are_no_quotes(bench: Bench) -> None:
+    bench.pin("99.50", "99.60")
+    ib = await bench.connect()
+    bench.do(acts.Connectivity(state="lost"))
+    [ticker] = await ib.reqTickersAsync(aapl())
+    assert not ticker.hasBidAsk()
+    ticker = ib.reqMktData(aapl())
+    await bench.moved(ib)
+    assert not ticker.hasBidAsk()
+    bench.do(acts.Connectivity(state="restored"))
+    await bench.moved(ib)
+    assert (ticker.ask, ticker.marketDataType) == (99.6, 1)
+
+
+async def test_what_arrives_behind_a_broken_link_was_never_received(bench: Bench) -> None:
+    ib = await bench.connect()
+    bench.do(acts.LoseBefore())
+    for number in range(2000):
+        place(ib, an_order(lmtPrice=90, orderRef=f"r{number}"))
+    await until(lambda: not ib.isConnected())
+    assert len(bench.received("place_order")) == 1
+    assert await look_up(bench) == {}

@@ -459,7 +459,8 @@ async def test_executions_can_be_asked_for_by_filter(bench: Bench) -> None:
 
     assert await refs() == ["mine", "theirs"]
     assert await refs(clientId=2) == await refs(symbol="MSFT") == await refs(side="SELL") == ["theirs"]
-    assert await refs(time="20261123 10:02:00") == await refs(time="20261123-10:02:00") == ["theirs"]
+    assert await refs(time="20261123 10:02:00") == await refs(time="20261123-15:02:00") == ["theirs"]
+    assert await refs(time="20261123") == await refs(time="20261123-10:02:00") == ["mine", "theirs"]
     assert await refs(acctCode="DU7654321") == await refs(secType="OPT") == await refs(exchange="CME") == []
 
 

@@ -173,6 +173,22 @@ async def test_a_script_acts_on_the_very_request_it_waits_for() -> None:
         assert trades[2].orderStatus.status == "Filled", "the late fill of a cancelled order"
 
 
+async def test_a_request_can_set_off_the_stall_that_holds_it_up() -> None:
+    script = Scenario(cues=(Cue(acts.Stall(), on="place_order"), Cue(acts.HangUp(), on="place_order", nth=2)))
+    async with a_tws(scenario=script) as bench:
+        ib = await bench.connect()
+        trade = place(ib, an_order(lmtPrice=90, orderRef="held"))
+        await until(lambda: bench.received("place_order"))
+        await asyncio.sleep(0.02)
+        assert trade.orderStatus.status == "PendingSubmit" and not bench.tws.desk.trading.book.orders
+        bench.do(acts.Resume())
+        await bench.settle(ib)
+        assert trade.orderStatus.status == "Submitted" and len(bench.received("place_order")) == 1
+        place(ib, an_order(lmtPrice=90, orderRef="cut"))
+        await until(lambda: not ib.isConnected())
+        assert [order.values["orderRef"] for order in bench.tws.desk.trading.book.orders.values()] == ["held"]
+
+
 async def test_what_a_script_cannot_do_is_said_and_skipped() -> None:
     said: list[str] = []
     script = Scenario(cues=(Cue(acts.Fill(), on="connect"), Cue(acts.Step(), on="connect")))

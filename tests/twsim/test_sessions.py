@@ -198,6 +198,11 @@ async def test_a_client_that_sends_too_much_is_told_and_then_sent_away() -> None
         await until(lambda: any(code == 100 for _, code, _ in heard))
         assert len(bench.received("place_order")) < 20
         assert ib.isConnected()
+        for _ in range(2):
+            await asyncio.sleep(1.01)
+            for number in range(30):
+                raw(ib).reqIds(number)
+        await until(lambda: not ib.isConnected())
 
 
 def test_three_seconds_of_too_much_are_counted_once_each() -> None:
