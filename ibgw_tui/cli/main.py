@@ -37,6 +37,7 @@ COMMANDS = {
     "backup": f"{_HERE}.backup:backup",
     "restore": f"{_HERE}.backup:restore",
     "config": f"{_HERE}.settings:config",
+    "twsim": f"{_HERE}.twsim:twsim",
     "completion": f"{_HERE}.completion:completion",
 }
 """Name -> where it lives; imported when it is named."""
