@@ -31,6 +31,7 @@ COMMANDS = {
     "withdraw": f"{_HERE}.orders:withdraw",
     "explain": f"{_HERE}.explain:explain",
     "policy": f"{_HERE}.policy:policy",
+    "checklist": f"{_HERE}.checklist:checklist",
     "kill": f"{_HERE}.kill:kill",
     "audit": f"{_HERE}.audit:audit",
     "doctor": f"{_HERE}.doctor:doctor",

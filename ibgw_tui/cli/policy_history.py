@@ -47,7 +47,7 @@ def test(state: Globals, file: Path, name: str | None, since: str, until: str | 
     policies = read_policies(file.expanduser())
     policy = pick(name, policies, str(file)) if name else only_one(policies, str(file), "name one with --policy ID")
     summary, console = Summary(), state.console
-    with as_reader(state) as side, progress_bar(console) as progress:
+    with as_reader(state, must_exist=True) as side, progress_bar(console) as progress:
         now = side.clock()
         start, end = moment("--since", since, now), moment("--until", until, now)
         total = side.store.count_decisions(since=start)

@@ -88,7 +88,7 @@ def _quote_problem(
     order: OrderTerms, market: Market, limit: int | None, *, live: bool
 ) -> tuple[str | None, Decimal | None]:
     """What is wrong with a quote, and its spread in basis points of the middle where it has one."""
-    bid, ask = _quoted(order, market.bid), _quoted(order, market.ask)
+    bid, ask = _book(order, market)
     if live and market.status in (QuoteStatus.DELAYED, QuoteStatus.FROZEN):
         return f"the quote is {market.status.value}", None
     if bid is None or ask is None:
@@ -108,9 +108,13 @@ def _quote_problem(
     return None, spread
 
 
-def _quoted(order: OrderTerms, price: Price | None) -> Price | None:
-    """A side of the book; None where it stands at a price that means 'none'."""
-    return price if price is not None and may_be_priced(order, price.amount) else None
+def _book(order: OrderTerms, market: Market) -> tuple[Price | None, Price | None]:
+    """Bid and ask; None where a side stands at a price that means 'none'."""
+    bid, ask = market.bid, market.ask
+    return (
+        bid if bid is not None and may_be_priced(order, bid.amount) else None,
+        ask if ask is not None and may_be_priced(order, ask.amount) else None,
+    )
 
 
 def trigger_price(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
@@ -124,13 +128,13 @@ def trigger_price(order: OrderTerms, policy: LimitPolicy, context: LimitContext)
         observed, limit = _maybe(order.limit_price), _maybe(order.stop_price)
         action = "put the limit on the far side of the stop"
         return Finding(check, code, REFUSE, problem, observed, limit, unit, user_action=action, source="order")
-    bid, ask = (market.bid, market.ask) if market and market.status is not QuoteStatus.UNAVAILABLE else (None, None)
-    touch = _quoted(order, ask if buys else bid)
+    bid, ask = _book(order, market) if market and market.status is not QuoteStatus.UNAVAILABLE else (None, None)
+    touch = ask if buys else bid
     if touch is None or touch.currency != order.currency:
         words = f"the {'ask' if buys else 'bid'} in {unit} is not known"
         return _unknown(check, code, words, None, unit, "wait for a two-sided quote")
     if order.order_type in _TRAILING:
-        trailing = _trail_finding(order, touch, bid, ask)
+        trailing = _trail_finding(order, touch, bid, ask, market)
         if trailing is not None:
             return trailing
     stop = order.stop_price
@@ -166,7 +170,9 @@ def _gap_problem(order: OrderTerms) -> str | None:
     return words if wrong else None
 
 
-def _trail_finding(order: OrderTerms, touch: Price, bid: Price | None, ask: Price | None) -> Finding | None:
+def _trail_finding(
+    order: OrderTerms, touch: Price, bid: Price | None, ask: Price | None, market: Market | None
+) -> Finding | None:
     """A finding when the trail refuses or cannot be measured; None when it is wide enough."""
     check, code, unit = "trigger_price", "LIVE_TRIGGER_PRICE_REFUSED", order.currency
     if bid is None or ask is None or bid.currency != ask.currency:
@@ -178,9 +184,9 @@ def _trail_finding(order: OrderTerms, touch: Price, bid: Price | None, ask: Pric
     if trail > spread:
         return None
     words = f"the trail {number(trail)} is not wider than the spread {number(spread)}"
-    return Finding(
-        check, code, REFUSE, words, number(trail), number(spread), unit, _left(trail, spread), "widen the trail"
-    )
+    seen, limit, room = number(trail), number(spread), _left(trail, spread)
+    as_of, source = _as_of(market), _source(market)
+    return Finding(check, code, REFUSE, words, seen, limit, unit, room, "widen the trail", as_of, source)
 
 
 # ---- armed by the contract

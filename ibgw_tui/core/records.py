@@ -186,3 +186,23 @@ class Discrepancy:
     at: datetime
     order_ref: str | None
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedCycle:
+    """An order that went the whole way: approved, submitted, filled."""
+
+    order_ref: str
+    approved_by: str
+    submitted_at: datetime
+    filled_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchTest:
+    """A closing of the kill switch and the opening that followed it."""
+
+    closed_at: datetime
+    closed_by: str
+    opened_at: datetime
+    opened_by: str

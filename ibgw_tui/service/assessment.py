@@ -297,4 +297,8 @@ def managed(accounts: Sequence[AccountFacts], mode: Mode, now: datetime) -> tupl
 def read_checklist(store: OrderStore) -> Checklist | None:
     """The newest acknowledgement of the paper-to-live checklist."""
     entry = store.latest_audit(CHECKLIST_KIND)
-    return None if entry is None else Checklist.model_validate(entry.body, strict=False)
+    if entry is None:
+        return None
+    # Where the clock stepped back, the log adds what it said; that is no part of the checklist.
+    told = {name: value for name, value in entry.body.items() if name != "clock_said"}
+    return Checklist.model_validate(told, strict=False)

@@ -8,7 +8,7 @@ in the audit log.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ibgw_tui.core.cases import Case
@@ -91,11 +91,11 @@ class Review:
                 )
             else:
                 assert case is not None
-                approval = self._grant(change, record, case, decision, shown, how)
+                approved = self._grant(change, record, case, decision, shown, how)
         if problem is not None:
             raise problem
         assert decision is not None
-        return Verdict(self._read(record.order_ref), decision, approval if decision.allowed else None)
+        return Verdict(approved, decision, approved.approval) if decision.allowed else Verdict(record, decision, None)
 
     def _not_what_was_shown(self, change: Change, record: OrderRecord, shown: Shown) -> GatewayError | None:
         if record.staged_by == self._rules.operator:
@@ -150,7 +150,8 @@ class Review:
         decision: Decision,
         shown: Shown,
         how: Mapping[str, str] | None,
-    ) -> Approval:
+    ) -> OrderRecord:
+        """The order as it is approved now."""
         preview = record.preview
         assert preview is not None
         approval = Approval(
@@ -169,14 +170,23 @@ class Review:
         )
         change.insert_approval(record, approval)
         noted = change.record_decision(record, "approve", case, decision)
-        change.move(
+        change.signal(
             record,
             Signal.APPROVE,
             actor=Actor.OPERATOR,
             principal=self._rules.operator,
             detail=_attempt(shown, how) | noted | {"approval": approval.model_dump(mode="json")},
         )
-        return approval
+        return replace(
+            record,
+            status=Status.APPROVED,
+            updated_at=change.now,
+            reason_code=None,
+            reason="",
+            decision=decision,
+            approval=approval,
+            submit_asked=False,
+        )
 
     def reject(self, order_ref: str, *, reason: str, reason_code: str = "OPERATOR_REJECTED") -> OrderRecord:
         """Say no. Needs a reason: the agent reads it. Raises InvalidRequest, Conflict."""

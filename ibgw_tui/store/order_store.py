@@ -17,6 +17,7 @@ from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Status
 from ibgw_tui.core.orders import Contract, Preview
 from ibgw_tui.core.records import (
     AuditEntry,
+    CompletedCycle,
     Discrepancy,
     Exposure,
     LeaseState,
@@ -24,10 +25,12 @@ from ibgw_tui.core.records import (
     OrderRecord,
     RecordedDecision,
     SwitchState,
+    SwitchTest,
     Tally,
 )
+from ibgw_tui.core.terms import Mode
 from ibgw_tui.core.text import one_line
-from ibgw_tui.store import decisions, facts, fills
+from ibgw_tui.store import decisions, facts, fills, milestones
 from ibgw_tui.store.audit_log import AuditLog
 from ibgw_tui.store.chain import Chain
 from ibgw_tui.store.change import Change
@@ -38,8 +41,12 @@ from ibgw_tui.store.lease import require_lease, to_lease
 from ibgw_tui.store.rows import LINE_SQL, RECORD_SQL, from_us, to_line, to_record, to_us
 from ibgw_tui.store.switch_row import read_switch
 
-REST_SECONDS = 0.002
-"""What an automated actor rests after a commit, so that a person is never kept waiting."""
+REST_SECONDS, REST_SHARE, LONGEST_REST = 0.002, 4, 0.5
+"""What an automated actor rests between two commits: at least so long, and so many times as long as the commit took.
+
+A person is then not kept waiting, neither for the lock nor for a processor that a dozen runaway agents share. One who
+commits now and then never notices.
+"""
 SHORTEST_PART = 4
 
 
@@ -50,6 +57,7 @@ class OrderStore:
         self._connection = connection
         self._clock = clock
         self._automated = automated
+        self._rested_at = 0.0
         self._audit = AuditLog(connection)
         self._bell = Doorbell(bell_folder(connection.path))
 
@@ -59,7 +67,7 @@ class OrderStore:
     ) -> OrderStore:
         """Open (creating file 0600 in a folder 0700, and the schema, unless read_only).
 
-        `automated` actors rest 2 ms after every commit. Raises OrderStoreError, SettingsError.
+        `automated` actors rest between two commits. Raises OrderStoreError, SettingsError.
         """
         return cls(Connection(path, read_only=read_only), clock, automated)
 
@@ -81,6 +89,9 @@ class OrderStore:
 
         With `lease_token` it raises Conflict unless that lease is still ours.
         """
+        if self._automated:
+            time.sleep(max(0.0, self._rested_at - time.monotonic()))
+        began = time.monotonic()
         with self._connection.transaction():
             if lease_token is not None:
                 require_lease(self._connection, lease_token)
@@ -90,8 +101,8 @@ class OrderStore:
             finally:
                 change.end()
         self._bell.ring()
-        if self._automated:
-            time.sleep(REST_SECONDS)
+        now = time.monotonic()
+        self._rested_at = now + min(max(REST_SECONDS, REST_SHARE * (now - began)), LONGEST_REST)
 
     # ---- orders
 
@@ -190,6 +201,14 @@ class OrderStore:
 
     def count_decisions(self, *, since: datetime | None = None) -> int:
         return decisions.count(self._connection, since=since)
+
+    def completed_cycle(self, mode: Mode) -> CompletedCycle | None:
+        """The newest order of this mode that was approved, submitted and filled."""
+        return milestones.completed_cycle(self._connection, mode)
+
+    def switch_test(self) -> SwitchTest | None:
+        """The newest closing of the kill switch that was followed by an opening."""
+        return milestones.switch_test(self._connection)
 
     # ---- counters, switch, lease
 

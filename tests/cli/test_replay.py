@@ -91,6 +91,14 @@ async def test_a_record_that_was_changed_breaks_the_replay(tmp_path: Path, at: S
     assert cli("audit", "replay", small).code == 0, "the other orders are sound"
 
 
+@pytest.mark.parametrize("command", [["audit", "replay"], ["policy", "test"]], ids=" ".join)
+def test_no_store_is_no_proof(command: list[str], cli: Cli, home: Path, tmp_path: Path) -> None:
+    more = [draft(tmp_path)] if "test" in command else []
+    answer = cli(*command, *more, "--json")
+    assert answer.code == 3 and "no order store" in answer.json["error"]["message"]
+    assert not home.exists(), "and none is made"
+
+
 async def test_a_tighter_policy_on_the_history(tmp_path: Path, at: Shown) -> None:
     async with bench_desk(tmp_path) as desk:
         _, large, _ = await history(desk)

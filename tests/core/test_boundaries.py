@@ -514,7 +514,8 @@ POSITIONS: list[tuple[Side, dict[str, str], str, CheckStatus]] = [
 @pytest.mark.parametrize(("side", "held", "observed", "status"), POSITIONS)
 def test_position_of_each_side_alone(side: Side, held: dict[str, str], observed: str, status: CheckStatus) -> None:
     made = BY_NAME["stock"]
-    position = PositionFacts(**{name: Decimal(value) for name, value in held.items()})
+    given: dict[str, Any] = {name: Decimal(value) for name, value in held.items()}
+    position = PositionFacts(**given)
     order = order_of(made, side, LIMIT, {"limit_price": Decimal(100)})
     found = the("max_position", order, policy_of(made, max_position=Decimal(10)), context_of(made, position=position))
     assert (found.status, found.observed) == (status, observed)
