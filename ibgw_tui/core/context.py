@@ -16,7 +16,16 @@ from enum import StrEnum
 from pydantic import Field
 
 from ibgw_tui.core.broker import Quote
-from ibgw_tui.core.orders import Approval, ApprovalStatus, Contract, OrderIntent, Preview, PriceStep, Session, exit_orders
+from ibgw_tui.core.orders import (
+    Approval,
+    ApprovalStatus,
+    Contract,
+    OrderIntent,
+    Preview,
+    PriceStep,
+    Session,
+    exit_orders,
+)
 from ibgw_tui.core.records import SwitchState, Tally
 from ibgw_tui.core.terms import (
     EXACT,

@@ -159,7 +159,17 @@ def _tables(file: AuditFile, order_ref: str) -> dict[str, bytes]:
     if order is None:
         raise OrderStoreError(f"the row of order {order_ref} is missing", user_action="run `ibgw audit verify --deep`")
     seq = order[0]
-    names = ("status", "staged_by", "intent", "filled", "average_price", "commission", "perm_id", "reason_code", "reason")
+    names = (
+        "status",
+        "staged_by",
+        "intent",
+        "filled",
+        "average_price",
+        "commission",
+        "perm_id",
+        "reason_code",
+        "reason",
+    )
     told = dict(zip(names, order[1:], strict=True)) | {"order_ref": order_ref, "intent": json.loads(order[3])}
     preview = _one(file, "SELECT body FROM previews WHERE order_seq = ?", seq)
     approvals = file.rows("SELECT body, status FROM approvals WHERE order_seq = ? ORDER BY seq", (seq,))
@@ -179,7 +189,9 @@ def _tables(file: AuditFile, order_ref: str) -> dict[str, bytes]:
         "preview.json": canonical_json(
             Preview.model_validate_json(preview[0]).model_dump(mode="json") if preview else None
         ),
-        "approvals.json": canonical_json([{"content": json.loads(body), "status": status} for body, status in approvals]),
+        "approvals.json": canonical_json(
+            [{"content": json.loads(body), "status": status} for body, status in approvals]
+        ),
         "submission.json": canonical_json(_submission(submission)),
         "executions.json": canonical_json(
             [

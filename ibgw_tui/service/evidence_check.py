@@ -26,7 +26,7 @@ _P = 2**255 - 19
 _L = 2**252 + 27742317777372353535851937790883648493
 _D = -121665 * pow(121666, _P - 2, _P) % _P
 _ROOT = pow(2, (_P - 1) // 4, _P)
-Point = Tuple[int, int, int, int]
+Point = tuple[int, int, int, int]
 
 
 def _recover_x(y: int, sign: int) -> int:

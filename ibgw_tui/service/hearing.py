@@ -12,11 +12,14 @@ from ibgw_tui.core.broker import (
     CommissionReport,
     ExecutionReport,
     LinkReport,
+    ModifyRefused,
     Notice,
     OrderReport,
     Report,
+    shows_terms,
 )
 from ibgw_tui.core.lifecycle import Actor, IllegalTransition, Signal, Status, advance
+from ibgw_tui.core.orders import BrokerOrder
 from ibgw_tui.core.records import OrderRecord
 from ibgw_tui.core.terms import iso
 from ibgw_tui.core.text import one_line
@@ -44,19 +47,21 @@ def hear(store: OrderStore, report: Report, lease_token: int | None) -> None:
         return
     with store.write(lease_token=lease_token) as change:
         if isinstance(report, ExecutionReport):
-            _execution(store, change, report)
+            _execution(change, report)
         elif isinstance(report, OrderReport):
-            _order(store, change, report)
+            _order(change, report)
         elif isinstance(report, CommissionReport):
             change.add_commission(report.exec_id, report.commission)
         elif isinstance(report, CancelRefused):
-            _cancel_refused(store, change, report)
+            _cancel_refused(change, report)
+        elif isinstance(report, ModifyRefused):
+            _modify_refused(change, report)
         else:
             _notice(change, report)
 
 
-def _execution(store: OrderStore, change: Change, report: ExecutionReport) -> None:
-    record = store.order(report.order_ref) if report.order_ref else None
+def _execution(change: Change, report: ExecutionReport) -> None:
+    record = change.carrier(report.order_ref) if report.order_ref else None
     if record is None:
         change.add_discrepancy(
             f"an execution {report.exec_id} of an order that is not ours ({report.order_ref or 'no reference'})"
@@ -86,14 +91,18 @@ def _execution(store: OrderStore, change: Change, report: ExecutionReport) -> No
         )
 
 
-def _order(store: OrderStore, change: Change, report: OrderReport) -> None:
-    record = store.order(report.order_ref) if report.order_ref else None
+def _order(change: Change, report: OrderReport) -> None:
+    record = change.carrier(report.order_ref) if report.order_ref else None
     if record is None:
         change.add_discrepancy(
             f"the broker reports an order that is not ours: {report.side.value} {report.quantity:f} of contract "
             f"{report.con_id} in {report.account} ({report.order_ref or 'no reference'}), {report.state.value}"
         )
         return
+    modify = change.on_its_way(report.order_ref)
+    if modify is not None and modify.preview is not None and shows_terms(report, BrokerOrder.of(modify.preview)):
+        record = _take_over(change, record, modify)
+        modify = None
     if report.perm_id is not None and record.perm_id is None:
         change.note(record, perm_id=report.perm_id)
     signal = _SIGNALS[report.state]
@@ -101,10 +110,36 @@ def _order(store: OrderStore, change: Change, report: OrderReport) -> None:
         signal = Signal.FILL_PART
     if signal is not None:
         apply_signal(change, record, signal, one_line(report.text, 300))
+    if modify is not None and report.state in _FINAL:
+        words = f"the order it would have changed is {report.state.value}"
+        signal = Signal.CANCEL if report.state is BrokerState.CANCELLED else Signal.BROKER_REJECT
+        apply_signal(change, modify, signal, words)
 
 
-def _cancel_refused(store: OrderStore, change: Change, report: CancelRefused) -> None:
-    record = store.order(report.order_ref)
+_FINAL = frozenset({BrokerState.FILLED, BrokerState.CANCELLED, BrokerState.REJECTED})
+
+
+def _take_over(change: Change, former: OrderRecord, modify: OrderRecord) -> OrderRecord:
+    """The broker shows the new terms: the modify carries on what the former order began."""
+    change.carry_over(modify, former.filled)
+    apply_signal(change, former, Signal.REPLACE, f"changed into {modify.order_ref}")
+    modify = change.order(modify.order_ref)
+    apply_signal(change, modify, Signal.ACKNOWLEDGE, f"took the place of {former.order_ref}")
+    return change.order(modify.order_ref)
+
+
+def _modify_refused(change: Change, report: ModifyRefused) -> None:
+    """The old terms stand, and so does the old order; only the change came to nothing."""
+    modify = change.on_its_way(report.order_ref)
+    words = f"the broker would not change it ({report.code}): {one_line(report.text, 200)}"
+    if modify is None:
+        change.add_discrepancy(words, order_ref=report.order_ref or None)
+        return
+    apply_signal(change, modify, Signal.BROKER_REJECT, words)
+
+
+def _cancel_refused(change: Change, report: CancelRefused) -> None:
+    record = change.carrier(report.order_ref)
     if record is None:
         change.add_discrepancy(f"a cancel of an unknown order was refused: {one_line(report.text, 200)}")
         return

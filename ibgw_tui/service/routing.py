@@ -273,7 +273,7 @@ class Router:
     async def _cancel(self, record: OrderRecord) -> None:
         """Send the request once; reports tell what came of it. Not connected: it is sent after reconnecting."""
         try:
-            await asyncio.wait_for(self._broker.cancel(record.order_ref), CANCEL_DEADLINE_SECONDS)
+            await asyncio.wait_for(self._broker.cancel(record.on_wire), CANCEL_DEADLINE_SECONDS)
             kind = "cancel.sent"
         except (OutcomeUnknown, TimeoutError):
             kind = "cancel.unconfirmed"

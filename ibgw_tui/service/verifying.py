@@ -204,5 +204,3 @@ def _problem(verdict: ChainVerdict) -> AuditProblem | None:
 
 def _teller(progress: Progress | None, words: str) -> Callable[[int, int], None] | None:
     return None if progress is None else lambda done, total: progress(words, done, total)
-
-

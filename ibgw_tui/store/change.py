@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
+from decimal import Decimal
 from typing import Any
 
 from ibgw_tui.core.broker import ExecutionReport
@@ -12,7 +13,7 @@ from ibgw_tui.core.context import OwnOrder
 from ibgw_tui.core.decision import Decision, worst_status
 from ibgw_tui.core.errors import NotFound
 from ibgw_tui.core.lifecycle import OPEN, Actor, Signal, Status, advance
-from ibgw_tui.core.orders import Approval, ApprovalStatus, OrderIntent, Preview
+from ibgw_tui.core.orders import Approval, ApprovalStatus, ExitOrder, OrderIntent, Preview
 from ibgw_tui.core.records import (
     AuditEntry,
     ClaimedKey,
@@ -23,7 +24,7 @@ from ibgw_tui.core.records import (
     Tally,
 )
 from ibgw_tui.core.terms import KillSwitch, Money
-from ibgw_tui.store import approvals, decisions, fills, keys, lease
+from ibgw_tui.store import approvals, decisions, fills, groups, keys, lease
 from ibgw_tui.store.audit_log import AuditLog
 from ibgw_tui.store.connection import Connection
 from ibgw_tui.store.counting import count_exposure, count_tally, is_known, list_recent, list_working
@@ -88,13 +89,15 @@ class Change:
     def tally(self, account: str, *, window_start: datetime, session_start: datetime) -> Tally:
         return count_tally(self._connection, account, window_start, session_start)
 
-    def exposure(self, account: str, con_id: int, *, besides: str = "") -> Exposure:
+    def exposure(self, account: str, con_id: int, *, besides: Sequence[str] = ()) -> Exposure:
         return count_exposure(self._connection, account, con_id, besides)
 
-    def own_orders(self, account: str, con_id: int, *, now: datetime, since: datetime, besides: str) -> list[OwnOrder]:
+    def own_orders(
+        self, account: str, con_id: int, *, now: datetime, since: datetime, besides: Sequence[str]
+    ) -> list[OwnOrder]:
         return list_recent(self._connection, account, con_id, now, since, besides)
 
-    def own_working(self, con_id: int, *, now: datetime, besides: str) -> list[OwnOrder]:
+    def own_working(self, con_id: int, *, now: datetime, besides: Sequence[str]) -> list[OwnOrder]:
         return list_working(self._connection, con_id, now, besides)
 
     def is_ours(self, order_ref: str) -> bool:
@@ -122,15 +125,16 @@ class Change:
         self, order_ref: str, intent: OrderIntent, *, staged_by: str, revises: str | None = None
     ) -> OrderRecord:
         """Status staged. Raises Conflict if the reference exists."""
-        revision = self.order(revises).revision + 1 if revises else 1
+        former = revises or intent.modifies
+        revision = self.order(former).revision + 1 if former else 1
         at = to_us(self.now)
         self._connection.execute(
             "INSERT INTO orders (order_ref, revision, revises, status, staged_by, account, symbol, side, order_type, "
-            "quantity, limit_price, stop_price, staged_us, updated_us, currency, intent) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "quantity, limit_price, stop_price, staged_us, updated_us, currency, intent, modifies) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 order_ref, revision, revises, Status.STAGED.value, staged_by, *intent_columns(intent),
-                at, at, intent.currency, intent.model_dump_json(),
+                at, at, intent.currency, intent.model_dump_json(), intent.modifies,
             ),
         )  # fmt: skip
         self.append_audit(
@@ -262,17 +266,66 @@ class Change:
     # ---- submits and fills
 
     def insert_submission(
-        self, record: OrderRecord, *, approval_id: str, idempotency_key: str, request_hash: str, notional: Money
+        self,
+        record: OrderRecord,
+        *,
+        approval_id: str,
+        idempotency_key: str,
+        request_hash: str,
+        notional: Money,
+        legs: int = 1,
     ) -> None:
-        """Unique on order, approval and key: the guarantee that nothing is sent twice."""
+        """Unique on order, approval and key: the guarantee that nothing is sent twice.
+
+        `legs` counts the entry and the exits of a bracket; `notional` is that of all of them.
+        """
         self._connection.execute(
             "INSERT INTO submissions (order_seq, approval_id, idempotency_key, request_hash, account, currency, "
-            "notional_u, submitted_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            "notional_u, submitted_us, legs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 record.seq, approval_id, idempotency_key, request_hash, record.intent.account, notional.currency,
-                to_micro(notional.amount), to_us(self.now),
+                to_micro(notional.amount), to_us(self.now), legs,
             ),
         )  # fmt: skip
+
+    # ---- brackets and modifies
+
+    def send_exits(self, entry: OrderRecord, legs: Sequence[ExitOrder], *, principal: str) -> None:
+        """Write the exits of a bracket in the transaction that sends its entry."""
+        assert entry.preview is not None
+        for leg in legs:
+            groups.insert_exit(self._connection, entry, leg, entry.preview, self.now)
+            self.append_audit(
+                "order.exit_sent",
+                actor=Actor.ROUTER,
+                principal=principal,
+                order_ref=leg.order_ref,
+                body={"entry": entry.order_ref, "exit": leg.model_dump(mode="json"), "to": Status.SENDING.value},
+            )
+
+    def exits_of(self, order_ref: str) -> list[OrderRecord]:
+        return [self.order(ref) for ref in groups.exits_of(self._connection, order_ref)]
+
+    def put_on_wire(self, record: OrderRecord, wire_ref: str) -> None:
+        """From now on the broker's word on `wire_ref` may be about this modify."""
+        groups.put_on_wire(self._connection, record, wire_ref)
+
+    def carrier(self, wire_ref: str) -> OrderRecord | None:
+        """The order that the broker's word on this reference is about."""
+        ref = groups.carrier(self._connection, wire_ref)
+        return self.order(ref) if ref else None
+
+    def on_its_way(self, wire_ref: str) -> OrderRecord | None:
+        """The modify of it that has no answer yet."""
+        ref = groups.on_its_way(self._connection, wire_ref)
+        return self.order(ref) if ref else None
+
+    def carry_over(self, record: OrderRecord, filled: Decimal) -> None:
+        groups.carry_over(self._connection, record, filled)
+
+    def counted(self, order_ref: str) -> Money | None:
+        """What its submission added to the session's notional."""
+        return groups.counted(self._connection, order_ref)
 
     def add_execution(self, record: OrderRecord, execution: ExecutionReport) -> bool:
         """False when it is known. A correction replaces what it corrects. Recomputes the order's totals.

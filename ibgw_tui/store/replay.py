@@ -255,9 +255,7 @@ class Replay:
             told.append(("request_hash", body["request_hash"], row[4]))
         if "notional" in body:
             notional = body["notional"]
-            told.append(
-                ("notional", (notional["currency"], to_micro(Decimal(notional["amount"]))), (row[5], row[6]))
-            )
+            told.append(("notional", (notional["currency"], to_micro(Decimal(notional["amount"]))), (row[5], row[6])))
         self._same("submissions", ref, entry, *told)
 
     def _executed(self, entry: Entry) -> None:

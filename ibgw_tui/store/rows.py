@@ -60,7 +60,8 @@ RECORD_SQL = """
     SELECT o.seq, o.order_ref, o.revision, o.revises, o.status, o.staged_by, o.intent, o.staged_us, o.updated_us,
            p.body, p.digest, p.decision, a.body, a.status, o.submit_asked, o.filled, o.average_price, o.commission,
            o.perm_id, o.reason_code, o.reason, o.cancel_asked_by, o.cancel_sent_us,
-           o.account, o.symbol, o.side, o.order_type, o.quantity, o.limit_price, o.stop_price
+           o.account, o.symbol, o.side, o.order_type, o.quantity, o.limit_price, o.stop_price,
+           o.parent, o.leg, o.wire_ref, o.filled_before
     FROM orders o
     LEFT JOIN previews p ON p.seq = (SELECT max(seq) FROM previews WHERE order_seq = o.seq)
     LEFT JOIN approvals a ON a.seq = (SELECT max(seq) FROM approvals WHERE order_seq = o.seq)
@@ -128,6 +129,10 @@ def _to_record(row: Row) -> OrderRecord:
         reason=row[20],
         cancel_asked_by=row[21],
         cancel_sent_at=maybe_us(row[22]),
+        parent=row[30],
+        leg=row[31],
+        wire_ref=row[32] or "",
+        filled_before=Decimal(row[33]),
     )
 
 
