@@ -349,7 +349,8 @@ class Checklist(Frozen):
             "incident_runbook_reviewed",
         )
         gaps = [name for name in items if not getattr(self, name)]
-        gaps += [name for name in ("acknowledged_by", "acknowledged_at") if not getattr(self, name)]
+        gaps += [] if (self.acknowledged_by or "").strip() else ["acknowledged_by"]
+        gaps += [] if self.acknowledged_at else ["acknowledged_at"]
         return tuple(gaps)
 
 

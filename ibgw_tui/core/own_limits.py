@@ -41,7 +41,10 @@ _STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT}) | _TRAILING
 
 
 def currency(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    """Amounts and their limits are compared in one currency or not at all."""
+    """Amounts and their limits are compared in one currency or not at all.
+
+    order's currency == limits' currency, or a rate not older than max_fx_age_seconds
+    """
     check, code = "currency", "LIVE_CURRENCY_MISMATCH"
     session = policy.session_limit.max_session_notional if policy.session_limit else None
     limits = {limit.currency for limit in (policy.max_notional, session) if limit is not None}
@@ -57,7 +60,10 @@ def currency(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> F
 
 
 def quote_reliable(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    """A crossed or one-sided book, delayed or frozen data, or a wide spread says little about the market."""
+    """A crossed or one-sided book, delayed or frozen data, or a wide spread says little about the market.
+
+    bid <= ask, both there; (ask - bid) / ((bid + ask) / 2) * 10000 <= max_spread_bps
+    """
     check, code, market, limit = "quote_reliable", "LIVE_QUOTE_UNRELIABLE", context.market, policy.max_spread_bps
     live = context.mode is Mode.LIVE
     if not live and limit is None:
@@ -118,7 +124,10 @@ def _book(order: OrderTerms, market: Market) -> tuple[Price | None, Price | None
 
 
 def trigger_price(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    """A stop on the wrong side of the market fires at once; a trail inside the spread does too."""
+    """A stop on the wrong side of the market fires at once; a trail inside the spread does too.
+
+    buy: stop > ask; sell: stop < bid; trail > ask - bid; buy stop limit: limit >= stop, sell: limit <= stop
+    """
     check, code = "trigger_price", "LIVE_TRIGGER_PRICE_REFUSED"
     if order.order_type not in _STOPS:
         return _off(check, code, f"a {order.order_type.value} order has no trigger")
@@ -193,7 +202,10 @@ def _trail_finding(
 
 
 def tick_and_size(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    """Prices on the contract's tick, quantity on its increment; never rounded silently."""
+    """Prices on the contract's tick, quantity on its increment; never rounded silently.
+
+    price % tick == 0; quantity % size_increment == 0
+    """
     check, code, steps = "tick_and_size", "LIVE_PRICE_TICK_INVALID", context.steps
     if steps is None or not steps.prices or steps.size_increment is None:
         missing = "tick" if steps and steps.size_increment is not None else "size increment"
@@ -250,7 +262,10 @@ def _nearest(price: Decimal, tick: Decimal) -> Decimal:
 
 
 def max_position(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    """The position if everything on one side fills and nothing on the other (risk, F3)."""
+    """The position if everything on one side fills and nothing on the other (risk, F3).
+
+    max(filled + open buys + buy, -(filled - open sells - sell)) <= max_position
+    """
     check, code = "max_position", "LIVE_POSITION_LIMIT_REFUSED"
     limit, held = policy.max_position, context.position
     if limit is None:
@@ -283,7 +298,10 @@ def max_position(order: OrderTerms, policy: LimitPolicy, context: LimitContext) 
 
 
 def buying_power(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    """What the broker's own estimate leaves (risk, F5)."""
+    """What the broker's own estimate leaves (risk, F5).
+
+    excess liquidity after the order >= min_excess_liquidity
+    """
     check, code, limit = "buying_power", "LIVE_BUYING_POWER_REFUSED", policy.min_excess_liquidity
     if limit is None:
         return _off(check, code, "min_excess_liquidity is not set")
@@ -316,7 +334,10 @@ def buying_power(order: OrderTerms, policy: LimitPolicy, context: LimitContext) 
 
 
 def duplicate(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    """The same account, contract, side, quantity, type and prices, lately (risk, F11)."""
+    """The same account, contract, side, quantity, type and prices, lately (risk, F11).
+
+    age of every equal order > duplicate_window_seconds
+    """
     check, code, window = "duplicate", "LIVE_DUPLICATE_ORDER", policy.duplicate_window_seconds
     if window is None:
         return _off(check, code, "duplicate_window_seconds is not set")
@@ -356,7 +377,10 @@ def _same(order: OrderTerms, other: OwnOrder) -> bool:
 
 
 def self_cross(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    """Whether it could trade with an own working order on the other side (risk, F13)."""
+    """Whether it could trade with an own working order on the other side (risk, F13).
+
+    buy: limit < limit of every own working sell; sell: limit > limit of every own working buy
+    """
     check, code = "self_cross", "LIVE_SELF_CROSS_REFUSED"
     if not policy.refuse_self_cross:
         return _off(check, code, "refuse_self_cross is not set")
@@ -401,7 +425,10 @@ def _could_meet(side: Side, reach: Decimal | None, other: OwnOrder) -> bool:
 
 
 def market_hours(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    """Inside the hours the policy names; unknown hours warn (risk, F16)."""
+    """Inside the hours the policy names; unknown hours warn (risk, F16).
+
+    now lies in a session of the contract's liquid (or trading) hours
+    """
     check, code, wanted, hours = "market_hours", "LIVE_MARKET_CLOSED", policy.market_hours, context.hours
     if wanted is None:
         return _off(check, code, "market_hours is not set")
@@ -423,7 +450,10 @@ _HOURS = {HoursKind.LIQUID: "in liquid hours", HoursKind.TRADING: "in trading ho
 
 
 def price_drift(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    """How far the market moved against the order since it was approved; a move in its favour is none (risk, F17)."""
+    """How far the market moved against the order since it was approved; a move in its favour is none (risk, F17).
+
+    buy: (ask now - ask then) / ask then * 10000 <= max_drift_bps; sell: (bid then - bid now) / bid then * 10000
+    """
     check, code, limit = "price_drift", "LIVE_PRICE_DRIFT", policy.max_drift_bps
     if limit is None:
         return _off(check, code, "max_drift_bps is not set")

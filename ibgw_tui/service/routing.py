@@ -10,6 +10,7 @@ preview), *hear* (the broker's reports, in order), *pulse* (heartbeat and the fa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -163,10 +164,10 @@ class Router:
         while True:
             bell.clear()
             await work()
-            try:
-                await asyncio.wait_for(bell.wait(), LOOK_SECONDS)
-            except TimeoutError:
-                continue
+            # Not wait_for: before Python 3.12 it swallows a cancellation that comes together with the bell.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await bell.wait()
 
     async def _beating(self) -> None:
         while True:
@@ -273,7 +274,8 @@ class Router:
     async def _cancel(self, record: OrderRecord) -> None:
         """Send the request once; reports tell what came of it. Not connected: it is sent after reconnecting."""
         try:
-            await asyncio.wait_for(self._broker.cancel(record.on_wire), CANCEL_DEADLINE_SECONDS)
+            async with asyncio.timeout(CANCEL_DEADLINE_SECONDS):
+                await self._broker.cancel(record.on_wire)
             kind = "cancel.sent"
         except (OutcomeUnknown, TimeoutError):
             kind = "cancel.unconfirmed"

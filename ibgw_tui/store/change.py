@@ -157,6 +157,29 @@ class Change:
         reason: str | None = None,
         detail: dict[str, Any] | None = None,
     ) -> OrderRecord:
+        """`signal`, and the order read again."""
+        self.signal(
+            record,
+            signal,
+            actor=actor,
+            principal=principal,
+            reason_code=reason_code,
+            reason=reason,
+            detail=detail,
+        )
+        return self.order(record.order_ref)
+
+    def signal(
+        self,
+        record: OrderRecord,
+        signal: Signal,
+        *,
+        actor: Actor,
+        principal: str,
+        reason_code: str | None = None,
+        reason: str | None = None,
+        detail: dict[str, Any] | None = None,
+    ) -> None:
         """The only way to change a status: table, compare-and-set of exactly one row, audit entry.
 
         Raises Conflict when the row is no longer as `record` says, IllegalTransition from the table.
@@ -180,7 +203,6 @@ class Change:
                 **(detail or {}),
             },
         )
-        return self.order(record.order_ref)
 
     def record_preview(self, record: OrderRecord, preview: Preview, case: Case, decision: Decision) -> dict[str, Any]:
         """The newest preview of an order is the one in force. Returns what the audit entry says of its decision."""

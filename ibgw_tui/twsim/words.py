@@ -171,7 +171,7 @@ def _refuse_what_is_not_simulated(values: Values) -> None:
             raise invalid(f"the order sets {name}, which this simulated TWS does not trade")
 
 
-def _prices(values: Values, kind: OrderType) -> dict[str, Decimal | None]:
+def _prices(values: Values, kind: OrderType) -> dict[str, Any]:
     """The prices that an order of this type means; others it may carry mean nothing."""
     limit, aux = number(values["lmtPrice"], "lmtPrice"), number(values["auxPrice"], "auxPrice")
     match kind:

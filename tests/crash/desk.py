@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
@@ -40,32 +40,29 @@ FILLS, RESTS = "101", "50"
 """Limit prices of a buy that the market takes at once, and of one that waits."""
 
 
-def wide_policy(**changes: Any) -> Any:
-    """Limits that thousands of small orders do not reach."""
-    data: dict[str, Any] = {
-        "max_notional": usd("1000000"),
-        "max_quantity": Decimal(1000),
-        "frequency_limit": FrequencyLimit(max_orders=1_000_000, window_seconds=300),
-        "session_limit": SessionLimit(max_orders_per_session=1_000_000, max_session_notional=usd("1000000000")),
-        "max_price_deviation_bps": None,
-    }
-    return a_policy(**{**data, **changes})
-
-
-def crash_rules(**changes: Any) -> DeskRules:
-    data: dict[str, Any] = {
-        "mode": Mode.PAPER,
-        "backend": "simulated",
-        "operator": "operator-1",
-        "paper": LiveRules(enabled=True, invocation_enabled=True, allowed_accounts=("DU1234567",)),
-        "risk_policy_id": "wide",
-        "policies": {"wide": wide_policy()},
-        "preview_ttl_seconds": 3600,
-        "approval_ttl_seconds": 3600,
-        "hold_back_seconds": 0,
-        "max_pending_per_agent": 1_000_000,
-    }
-    return DeskRules(**{**data, **changes})
+def crash_rules(
+    *, session_orders: int = 1_000_000, session_value: str = "1000000000", frequency: int = 1_000_000
+) -> DeskRules:
+    """Limits that thousands of small orders do not reach, unless a race is run for one of them."""
+    policy = a_policy(
+        max_notional=usd("1000000"),
+        max_quantity=Decimal(1000),
+        frequency_limit=FrequencyLimit(max_orders=frequency, window_seconds=300),
+        session_limit=SessionLimit(max_orders_per_session=session_orders, max_session_notional=usd(session_value)),
+        max_price_deviation_bps=None,
+    )
+    return DeskRules(
+        mode=Mode.PAPER,
+        backend="simulated",
+        operator="operator-1",
+        paper=LiveRules(enabled=True, invocation_enabled=True, allowed_accounts=("DU1234567",)),
+        risk_policy_id="wide",
+        policies={"wide": policy},
+        preview_ttl_seconds=3600,
+        approval_ttl_seconds=3600,
+        hold_back_seconds=0,
+        max_pending_per_agent=1_000_000,
+    )
 
 
 class Seat:
@@ -89,6 +86,7 @@ class Seat:
         self.broker = broker
         self.rules = rules or crash_rules()
         self.lease_token = 0
+        self._remembered: dict[str, OrderRecord] = {}
         self._make_id = make_id
         self._pid = pid or os.getpid()
         self.thread = StoreThread(database, clock=clock, automated=automated)
@@ -192,6 +190,22 @@ class Seat:
     async def submit(self, order_ref: str) -> None:
         await self._submitter.submit(await self.read(order_ref), self.lease_token)
 
+    async def remember(self, order_refs: Sequence[str]) -> None:
+        """Read orders now, to submit them later by what was known then: as a router does that was held up."""
+        self._remembered = {order_ref: await self.read(order_ref) for order_ref in order_refs}
+
+    async def submit_remembered(self, order_ref: str) -> None:
+        await self._submitter.submit(self._remembered[order_ref], self.lease_token)
+
+    async def touch(self) -> None:
+        """A write that only the holder of the lease may do."""
+
+        def write() -> None:
+            with self.store.write(lease_token=self.lease_token):
+                pass
+
+        await self.do(write)
+
     async def hear(self, report: Report) -> None:
         await self.do(lambda: hear(self.store, report, self.lease_token))
 
@@ -201,19 +215,6 @@ class Seat:
             self.thread, self.broker, rules=self.rules, health=self._health, clock=self.clock, make_id=self._make_id,
             pid=self._pid,
         )  # fmt: skip
-
-    # ---- steps put together
-
-    async def pending(self, **changes: Any) -> str:
-        order_ref = (await self.stage(**changes)).record.order_ref
-        await self.preview(order_ref)
-        return order_ref
-
-    async def approved(self, **changes: Any) -> str:
-        order_ref = await self.pending(**changes)
-        # The one who staged cannot approve; a seat has a name of its own for each role.
-        await self.approve(order_ref)
-        return order_ref
 
 
 async def until(true: Callable[[], Any], seconds: float, what: Callable[[], str]) -> None:

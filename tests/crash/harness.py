@@ -23,7 +23,7 @@ from tests.crash.clock import SharedClock
 from tests.crash.deaths import AFTER, BEFORE
 from tests.crash.inspection import CHECKED, KINDS, Desk, inspect, unanswered
 from tests.crash.journal import read_journals
-from tests.crash.market import ask_truth
+from tests.crash.market import Truth, ask_truth
 from tests.crash.nursery import KILLED, Nursery
 from tests.crash.workers import DATABASE, OPERATIONS
 
@@ -140,19 +140,19 @@ class Harness:
         """One operation, killed at one statement, with company."""
         desk = self._new_desk()
         seed = self.draw.randrange(1_000_000)
-        beside = [self._start("agent", desk, seed=seed), self._start("operator", desk, seed=seed, mine=True)]
+        beside = [self.start("agent", desk, seed=seed), self.start("operator", desk, seed=seed, mine=True)]
         if point.operation == "router" and point.number and self.draw.random() < 0.5:
             # What this router finds was left by one that died on the way to the wire.
             last = self.report.statements.get("submit", 40)
-            died = self._start("victim", desk, operation="submit", side=AFTER, number=self.draw.randint(1, last))
-            self._ended(died, f"{point}, after a submit that died")
-            self._forward()
-        victim = self._start("victim", desk, operation=point.operation, side=point.side, number=point.number)
-        if self._ended(victim, str(point)):
+            died = self.start("victim", desk, operation="submit", side=AFTER, number=self.draw.randint(1, last))
+            self.ended(died, f"{point}, after a submit that died")
+            self.forward()
+        victim = self.start("victim", desk, operation=point.operation, side=point.side, number=point.number)
+        if self.ended(victim, str(point)):
             self.report.covered.setdefault(point.operation, set()).add(f"{point.side} {point.number}")
         time.sleep(self.draw.uniform(0, 0.01))
-        self._kill(beside, str(point))
-        self._recover(desk, str(point))
+        self.kill(beside, str(point))
+        self.recover(desk, str(point))
         self.report.boundary_rounds += 1
         self._finish(desk, str(point))
         return desk
@@ -167,8 +167,8 @@ class Harness:
             if self.draw.random() < 0.3:
                 self._put_to_sleep_and_wake(desk, crew, what)
             self.draw.shuffle(crew)
-            self._kill(crew, what)
-            self._recover(desk, f"{what}, life {life + 1}")
+            self.kill(crew, what)
+            self.recover(desk, f"{what}, life {life + 1}")
         self.report.random_rounds += 1
         self._finish(desk, what)
         return desk
@@ -176,17 +176,17 @@ class Harness:
     def _crew(self, desk: Path, life: int) -> list[int]:
         seeds = [self.draw.randrange(1_000_000) for _ in range(3)]
         return [
-            self._start("router", desk, name=f"router-{life}"),
-            self._start("agent", desk, seed=seeds[0]),
-            self._start("operator", desk, seed=seeds[1]),
-            self._start("operator", desk, seed=seeds[2], switches=self.draw.random() < 0.5),
+            self.start("router", desk, name=f"router-{life}"),
+            self.start("agent", desk, seed=seeds[0]),
+            self.start("operator", desk, seed=seeds[1]),
+            self.start("operator", desk, seed=seeds[2], switches=self.draw.random() < 0.5),
         ]
 
     def _put_to_sleep_and_wake(self, desk: Path, crew: list[int], what: str) -> None:
         """The first router stops for longer than its lease lasts; another takes over; then it wakes up."""
         self.nursery.signal(crew[0], signal.SIGSTOP)
-        self._forward()
-        other = self._start("router", desk, name="other")
+        self.forward()
+        other = self.start("router", desk, name="other")
         time.sleep(self.draw.uniform(0.05, 0.15))
         self.nursery.signal(crew[0], signal.SIGCONT)
         time.sleep(self.draw.uniform(0.0, 0.1))
@@ -194,12 +194,18 @@ class Harness:
 
     # ---- parts of a round
 
+    def empty_desk(self) -> Path:
+        self._desks += 1
+        desk = self.folder / f"desk-{self._desks}"
+        desk.mkdir(mode=0o700)
+        return desk
+
     def _new_desk(self) -> Path:
         template = self.folder / "template"
         if time.monotonic() - self._template_at > 120 or self._moved > 1200:
             shutil.rmtree(template, ignore_errors=True)
             template.mkdir(mode=0o700)
-            code = self.nursery.wait(self._start("prepare", template))
+            code = self.nursery.wait(self.start("prepare", template))
             assert code == 0, self.nursery.log_tail()
             ask_truth(self._socket, template.name, forget=True)
             self._template_at, self._moved = time.monotonic(), 0.0
@@ -208,12 +214,15 @@ class Harness:
         shutil.copytree(template, desk, ignore=shutil.ignore_patterns("*.sock", "run"))
         return desk
 
-    def _start(self, job: str, desk: Path, **more: Any) -> int:
+    def truth(self, desk: Path) -> Truth:
+        return ask_truth(self._socket, desk.name)
+
+    def start(self, job: str, desk: Path, **more: Any) -> int:
         return self.nursery.start(
             job, desk=str(desk), socket=str(self._socket), clock=str(self.folder / "clock"), **more
         )
 
-    def _ended(self, pid: int, what: str) -> bool:
+    def ended(self, pid: int, what: str) -> bool:
         """Whether it died as it should; an end by itself is well, too; anything else is a failure."""
         code = self.nursery.wait(pid)
         self.report.kills += code == KILLED
@@ -221,23 +230,23 @@ class Harness:
             self._failed(what, f"a process ended with {code}\n{self.nursery.log_tail()}")
         return code == KILLED
 
-    def _kill(self, pids: list[int], what: str) -> None:
+    def kill(self, pids: list[int], what: str) -> None:
         for pid in pids:
             code = self.nursery.kill(pid)
             self.report.kills += 1
             if code != KILLED:
                 self._failed(what, f"a process had ended with {code} before\n{self.nursery.log_tail()}")
 
-    def _recover(self, desk: Path, what: str) -> None:
-        self._forward()
-        code = self.nursery.wait(self._start("recover", desk))
+    def recover(self, desk: Path, what: str, **limits: Any) -> None:
+        self.forward()
+        code = self.nursery.wait(self.start("recover", desk, **limits))
         if code != 0:
             self._failed(what, f"the recovery ended with {code}\n{self.nursery.log_tail()}")
-        problems = inspect(desk / DATABASE, ask_truth(self._socket, desk.name))
+        problems = inspect(desk / DATABASE, self.truth(desk))
         if problems:
             self._failed(what, "\n".join(problems))
 
-    def _forward(self) -> None:
+    def forward(self) -> None:
         self.clock.forward(TAKEOVER_SECONDS)
         self._moved += TAKEOVER_SECONDS
 

@@ -32,6 +32,10 @@ class Journal:
         """About to be asked for: if no acknowledgement follows, asking again must be safe."""
         self._write({"act": "wanted", **detail})
 
+    def note(self, **detail: Any) -> None:
+        """For the one who reads the journal; nothing is checked against it."""
+        self._write({"act": "note", **detail})
+
     def counted(self, operation: str, statements: int, commits: list[int]) -> None:
         """The whole operation was done without dying: how many statements it has, and which of them commit."""
         self._write({"act": "counted", "operation": operation, "statements": statements, "commits": commits})

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import pickle
+import time
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -39,6 +40,8 @@ class Truth:
 
     wire: tuple[str, ...]
     """The order reference of every `place` that arrived, in order."""
+    arrived: tuple[float, ...]
+    """When, by the clock that all processes of a machine share (`time.monotonic`)."""
     orders: dict[str, OrderReport]
     executions: tuple[ExecutionReport, ...]
 
@@ -56,7 +59,7 @@ def _write(writer: asyncio.StreamWriter, message: object) -> None:
 @dataclass
 class _Market:
     broker: SimulatedBroker
-    wire: list[str] = field(default_factory=list)
+    wire: list[tuple[str, float]] = field(default_factory=list)
     listeners: set[asyncio.StreamWriter] = field(default_factory=set)
     frozen: bool = False
     tasks: list[asyncio.Task[None]] = field(default_factory=list)
@@ -75,11 +78,16 @@ class _Market:
 
     async def answer(self, method: str, arguments: tuple[Any, ...]) -> object:
         if method == "place":
-            self.wire.append(arguments[0].order_ref)
+            self.wire.append((arguments[0].order_ref, time.monotonic()))
         if method == "truth":
             snapshot = await self.broker.snapshot()
             reports = (*snapshot.open_orders, *snapshot.completed_orders)
-            return Truth(tuple(self.wire), {report.order_ref: report for report in reports}, snapshot.executions)
+            return Truth(
+                wire=tuple(order_ref for order_ref, _ in self.wire),
+                arrived=tuple(at for _, at in self.wire),
+                orders={report.order_ref: report for report in reports},
+                executions=snapshot.executions,
+            )
         if method == "freeze":
             self.frozen = bool(arguments[0])
             return None

@@ -48,7 +48,7 @@ class Nursery:
         self._process.communicate(timeout=30)
 
     def start(self, job: str, **arguments: Any) -> int:
-        """A new process that does the job (`workers.JOBS`); its pid."""
+        """A new process that does the job (`workers.JOBS`, `storms.JOBS`); its pid."""
         pid: int = self._ask(start=job, arguments=arguments)
         self._alive.add(pid)
         return pid
@@ -84,7 +84,7 @@ class Nursery:
 
 
 def _main(log: str) -> None:
-    jobs = importlib.import_module("tests.crash.workers").JOBS
+    jobs = {**importlib.import_module("tests.crash.workers").JOBS, **importlib.import_module("tests.crash.storms").JOBS}
     for line in sys.stdin:
         command = json.loads(line)
         answer: Any = True

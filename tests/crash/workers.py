@@ -20,7 +20,7 @@ from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.records import OrderRecord
 from tests.crash.clock import SharedClock
 from tests.crash.deaths import BEFORE, trace
-from tests.crash.desk import FILLS, RESTS, Seat, until
+from tests.crash.desk import FILLS, RESTS, Seat, crash_rules, until
 from tests.crash.journal import Journal
 from tests.crash.market import RemoteBroker, serve
 
@@ -35,11 +35,15 @@ CALM_SECONDS = 20.0
 class Worker:
     """One process: its seat at the desk, its line to the market, and its journal."""
 
-    def __init__(self, desk: str, socket: str, clock: str, name: str, automated: bool = False) -> None:
+    def __init__(self, desk: str, socket: str, clock: str, name: str, automated: bool = False, **limits: Any) -> None:
         folder = Path(desk)
         self.trace = trace()
         self.broker = RemoteBroker(Path(socket), folder.name)
-        self.seat = Seat(folder / DATABASE, SharedClock(Path(clock)), self.broker, name=name, automated=automated)
+        self.folder = folder
+        self.seat = Seat(
+            folder / DATABASE, SharedClock(Path(clock)), self.broker, name=name, automated=automated,
+            rules=crash_rules(**limits),
+        )  # fmt: skip
         self.journal = Journal(folder, name)
         self.name = name
         self.undecided: list[str] = []
@@ -196,7 +200,7 @@ async def _router(worker: Worker) -> Act:
         order_ref = await worker.approved(1)
         await worker.submit(order_ref)
         await worker.ask_cancel(order_ref)
-        await worker.seat.do(lambda: _let_go(worker.seat))
+        await worker.seat.do(lambda: let_go(worker.seat))
         mine.append(order_ref)
     return lambda: _work_until_calm(worker, mine)
 
@@ -246,13 +250,13 @@ async def _is_calm(worker: Worker, mine: Sequence[str]) -> bool:
     return not [record for record in left if not mine or record.order_ref in mine]
 
 
-def _let_go(seat: Seat) -> None:
+def let_go(seat: Seat) -> None:
     with seat.store.write() as change:
         change.release_lease(seat.lease_token)
 
 
 @asynccontextmanager
-async def _at_work(worker: Worker) -> AsyncIterator[None]:
+async def at_work(worker: Worker) -> AsyncIterator[None]:
     await worker.open()
     try:
         yield
@@ -273,7 +277,7 @@ def victim(operation: str, side: str = BEFORE, number: int = 0, **where: Any) ->
 
     async def work() -> None:
         worker = Worker(name="victim", **where)
-        async with _at_work(worker):
+        async with at_work(worker):
             act = await OPERATIONS[operation](worker)
             worker.trace.arm(side, number)
             await act()
@@ -288,12 +292,12 @@ def prepare(**where: Any) -> None:
 
     async def work() -> None:
         worker = Worker(name="agent-0", **where)
-        async with _at_work(worker):
+        async with at_work(worker):
             await worker.be_router()
             await worker.open_switch("start of day")
             for number in range(UNDECIDED):
                 await worker.preview(await worker.stage(f"first-{number}", RESTS if number % 2 else FILLS))
-            await worker.seat.do(lambda: _let_go(worker.seat))
+            await worker.seat.do(lambda: let_go(worker.seat))
 
     asyncio.run(work())
 
@@ -357,7 +361,7 @@ def recover(name: str = "recover", **where: Any) -> None:
 
     async def work() -> None:
         worker = Worker(name=name, **where)
-        async with _at_work(worker):
+        async with at_work(worker):
             await _work_until_calm(worker)
 
     asyncio.run(work())

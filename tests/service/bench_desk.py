@@ -116,6 +116,12 @@ class ScriptedBroker:
 class BenchDesk:
     """All roles over one store, and shortcuts for the steps of an order's life."""
 
+    store: OrderStore
+    health: AuditHealth
+    staging: Staging
+    review: Review
+    views: Views
+
     def __init__(self, thread: StoreThread, store_path: Path, clock: SettableClock, rules: DeskRules) -> None:
         self.thread, self.path, self.clock, self.rules = thread, store_path, clock, rules
         self.broker = ScriptedBroker(clock)
