@@ -127,7 +127,8 @@ def _knows(snapshot: BrokerSnapshot, order_ref: str) -> bool:
 
 async def _in_time(answer: Awaitable[Answer], seconds: float) -> Answer | None:
     try:
-        return await asyncio.wait_for(answer, seconds)
+        async with asyncio.timeout(seconds):
+            return await answer
     except NotConnected:
         raise
     except (BrokerError, TimeoutError):

@@ -325,6 +325,7 @@ def stored_facts(store: OrderStore, preview: Preview, rules: DeskRules, now: dat
         positions_at=session.as_of,
         open_orders=tuple(foreign) if fresh and foreign is not None else None,
         what_if=WhatIfFacts(left, preview.created_at) if left is not None else None,
+        working=store.working_order(preview.intent.modifies) if preview.intent.modifies else None,
         fx=tuple(_fx_quote(pair, quote) for pair, quote in store.fx_quotes().items()),
     )
 

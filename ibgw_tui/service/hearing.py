@@ -124,7 +124,14 @@ def _take_over(change: Change, former: OrderRecord, modify: OrderRecord) -> Orde
     change.carry_over(modify, former.filled)
     apply_signal(change, former, Signal.REPLACE, f"changed into {modify.order_ref}")
     modify = change.order(modify.order_ref)
-    apply_signal(change, modify, Signal.ACKNOWLEDGE, f"took the place of {former.order_ref}")
+    apply_signal(
+        change,
+        modify,
+        Signal.ACKNOWLEDGE,
+        f"took the place of {former.order_ref}",
+        detail={"carried_over": f"{former.filled:f}"},
+        always=True,
+    )
     return change.order(modify.order_ref)
 
 

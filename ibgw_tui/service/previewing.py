@@ -62,11 +62,11 @@ class Previewer:
         order = BrokerOrder.proposed(record.order_ref, record.intent, contract)
         what_if = await self._asking.what_if(order)
         facts = await self._asking.facts(order, what_if=what_if, modifies=modifies)
-        await self._store.run(self._freeze, record.order_ref, contract, facts, what_if, lease_token)
-        # The ticket shows the quotes that the preview was made with at once, not after the next pulse.
+        # The ticket shows what the preview was made with at once, not after the next pulse.
         quotes = [facts.quote] if facts.quote else []
         fx = {f"{pair.base}.{pair.quoted}": pair.quote for pair in facts.fx}
-        await self._store.run(lambda store: store.put_facts(quotes=quotes, fx=fx))
+        await self._store.run(lambda store: store.put_facts(quotes=quotes, fx=fx, working=facts.working))
+        await self._store.run(self._freeze, record.order_ref, contract, facts, what_if, lease_token)
 
     async def _contract(self, record: OrderRecord) -> Contract:
         """Resolved anew; of a modify it is the contract of the order it changes, whatever the symbol means today."""

@@ -88,7 +88,9 @@ class Submitter:
             return
         send = self._broker.modify if record.intent.modifies else self._broker.place
         try:
-            await asyncio.wait_for(send(admission.order), PLACE_DEADLINE_SECONDS)
+            # Not wait_for: before Python 3.12 it can swallow a cancellation that comes together with the answer.
+            async with asyncio.timeout(PLACE_DEADLINE_SECONDS):
+                await send(admission.order)
         except NotConnected as error:
             await self._store.run(
                 self._conclude, record.order_ref, Signal.NOT_SENT, "NOT_SENT", error.message, lease_token

@@ -296,16 +296,21 @@ class OrderStore:
         link: tuple[str, str, datetime] | None = None,
         fx: Mapping[str, Quote] | None = None,
         foreign: Sequence[OrderReport] | None = None,
+        working: OrderReport | None = None,
     ) -> None:
         """`fx` by pair, such as EUR.USD; `foreign` are open orders at the broker that are not ours."""
         with self._connection.transaction():
-            facts.put(self._connection, quotes, positions, accounts, link, fx or {}, foreign)
+            facts.put(self._connection, quotes, positions, accounts, link, fx or {}, foreign, working)
 
     def quote(self, con_id: int) -> Quote | None:
         return facts.quote(self._connection, con_id)
 
     def fx_quotes(self) -> dict[str, Quote]:
         return facts.fx_quotes(self._connection)
+
+    def working_order(self, wire_ref: str) -> OrderReport | None:
+        """An order of ours as the broker showed it when a change of it was looked at last."""
+        return facts.working_order(self._connection, wire_ref)
 
     def foreign_orders(self) -> list[OrderReport] | None:
         return facts.foreign_orders(self._connection)

@@ -73,6 +73,8 @@ class _Order:
     told: int
     """The entry that said so."""
     live_approval: str | None = None
+    carried: Decimal = Decimal(0)
+    """Of a modify that took effect: what the order it changed had filled."""
     decision: int = 0
     """The newest recorded decision that was compared."""
 
@@ -97,6 +99,7 @@ class Replay:
         self._switch: tuple[str, int, str, str] | None = None
         self._handlers: dict[str, Callable[[Entry], None]] = {
             "order.staged": self._staged,
+            "order.exit_sent": self._exit_sent,
             "order.approve": self._approved,
             "order.send": self._sent,
             "discrepancy": self._discrepancy,
@@ -171,6 +174,26 @@ class Replay:
             ("columns", intent_columns(intent), tuple(row[6:13])),
         )
 
+    def _exit_sent(self, entry: Entry) -> None:
+        """An exit of a bracket begins its life with the sending of its entry."""
+        ref, body = entry["order_ref"], entry["body"]
+        row = self._row("SELECT seq, parent, leg, account, staged_us FROM orders WHERE order_ref = ?", ref)
+        entry_order = self._orders.get(body["entry"])
+        account = entry_order.account if entry_order else ""
+        self._orders[ref] = _Order(row[0] if row else None, account, Status.SENDING.value, entry["seq"])
+        if row is None:
+            self._say("orders", ref, "was sent with its entry, but its row is missing", entry["seq"])
+            return
+        self._same(
+            "orders",
+            ref,
+            entry,
+            ("entry", body["entry"], row[1]),
+            ("leg", body["exit"]["leg"], row[2]),
+            ("account", account, row[3]),
+            ("staged_us", _moment(entry), row[4]),
+        )
+
     def _moved(self, entry: Entry) -> None:
         ref, body = entry["order_ref"], entry["body"]
         order = self._orders.get(ref)
@@ -184,14 +207,16 @@ class Replay:
             self._approvals[order.live_approval] = (_ENDS.get(entry["kind"], _ENDED), entry["seq"])
             order.live_approval = None
         order.status, order.told = body["to"], entry["seq"]
+        if "carried_over" in body:
+            order.carried = Decimal(body["carried_over"])
 
     def _previewed(self, entry: Entry) -> None:
         ref, body = entry["order_ref"], entry["body"]
-        self._previews.add(ref)
+        self._previews.add(body["preview_id"])
         row = self._row(
-            "SELECT p.preview_id, p.digest, p.body FROM previews p JOIN orders o ON o.seq = p.order_seq "
-            "WHERE o.order_ref = ?",
-            ref,
+            "SELECT o.order_ref, p.digest, p.body FROM previews p JOIN orders o ON o.seq = p.order_seq "
+            "WHERE p.preview_id = ?",
+            body["preview_id"],
         )
         if row is None:
             self._say("previews", ref, "was previewed, but the preview is missing", entry["seq"])
@@ -200,7 +225,7 @@ class Replay:
             "previews",
             ref,
             entry,
-            ("preview_id", body["preview_id"], row[0]),
+            ("order", ref, row[0]),
             ("digest", body["digest"], row[1]),
             ("digest of its content", body["digest"], _digest(row[2])),
         )
@@ -338,7 +363,7 @@ class Replay:
 
     def _never_told(self) -> None:
         named = "SELECT o.order_ref FROM {} t JOIN orders o ON o.seq = t.order_seq"
-        self._strangers("previews", named.format("previews"), self._previews)
+        self._strangers("previews", "SELECT preview_id FROM previews", self._previews)
         self._strangers("submissions", named.format("submissions"), self._submissions)
         self._strangers("executions", "SELECT exec_id FROM executions", self._executions)
         for table, told in (("decisions", self._decisions), ("discrepancies", self._discrepancies)):
@@ -362,7 +387,8 @@ class Replay:
             if replaced_by is None:
                 sums[order] = sums.get(order, Decimal(0)) + (_decimal(quantity) or 0)
         for order, ref, filled in self._file.rows("SELECT seq, order_ref, filled FROM orders"):
-            total = sums.get(order, Decimal(0))
+            known = self._orders.get(ref)
+            total = sums.get(order, Decimal(0)) + (known.carried if known else Decimal(0))
             if _decimal(filled) != total:
                 self._say("orders", ref, f"says {filled} is filled, but its executions make {total:f}", None)
 
