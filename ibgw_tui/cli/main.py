@@ -25,6 +25,7 @@ COMMANDS = {
     "router": f"{_HERE}.desk:router",
     "status": f"{_HERE}.desk:status",
     "stage": f"{_HERE}.orders:stage",
+    "modify": f"{_HERE}.orders:modify",
     "list": f"{_HERE}.orders:list_orders",
     "show": f"{_HERE}.orders:show",
     "wait": f"{_HERE}.orders:wait",

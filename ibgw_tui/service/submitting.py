@@ -136,14 +136,14 @@ class Submitter:
             if not decision.allowed:
                 self._refuse(change, record, decision, noted, key)
                 return Admission(decision, None)
-            order = BrokerOrder.of(preview)
+            order, notional = BrokerOrder.of(preview), self._notional(case)
             change.spend_approval(approval.approval_id)
             change.insert_submission(
                 record,
                 approval_id=approval.approval_id,
                 idempotency_key=key,
                 request_hash=request_hash,
-                notional=self._notional(case),
+                notional=notional,
                 legs=1 + len(order.exits),
             )
             if preview.intent.modifies:
@@ -156,6 +156,8 @@ class Submitter:
                 detail={
                     "approval_id": approval.approval_id,
                     "idempotency_key": key,
+                    "request_hash": request_hash,
+                    "notional": notional.model_dump(mode="json"),
                     **noted,
                 },
             )
