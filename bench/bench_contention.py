@@ -55,17 +55,23 @@ def main() -> None:
         "--folder", type=Path, default=None, help="where the database is made (default: a temporary folder)"
     )
     given = parser.parse_args()
+    alone: Times | None = None
     for agents in dict.fromkeys((0, 1, given.agents)):
         with tempfile.TemporaryDirectory(prefix="bench-", dir=given.folder) as name:
             floor = bare_appends(Path(name))
             times = asyncio.run(measure(Path(name), agents, given.rounds))
             floor += bare_appends(Path(name))
         base = statistics.median(floor) * 1000
+        alone = alone or times
         print(f"{agents} agents, {times.commits / times.seconds:.0f} audit entries a second of everybody")
-        for name, taken, target in (("approve", times.approve, 20), ("close the switch", times.arm, 50)):
+        for name, taken, without, target in (
+            ("approve", times.approve, alone.approve, 20),
+            ("close the switch", times.arm, alone.arm, 50),
+        ):
             half, rare, most = percentile(taken, 50), percentile(taken, 99), max(taken) * 1000
             print(
-                f"  {name:<17} {half / base:6.1f} x the floor at the median, {rare / base:6.1f} x at p99"
+                f"  {name:<17} {half / percentile(without, 50):5.2f} x alone at the median, "
+                f"{rare / percentile(without, 99):5.2f} x at p99; {half / base:6.1f} x and {rare / base:6.1f} x the floor"
                 f"   ({half:.2f} / {rare:.2f} ms, longest {most:.2f}; target p99 {target} ms: "
                 f"{'met' if rare < target else 'MISSED'})"
             )

@@ -24,23 +24,15 @@ from functools import partial
 from pathlib import Path
 
 from bench.bench_contention import bare_appends
-from bench.filling import fill
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.orders import BrokerOrder
-from ibgw_tui.core.policy import FrequencyLimit, SessionLimit
 from ibgw_tui.service.hearing import hear
-from tests.makers import a_policy, usd
-from tests.service.bench_desk import BenchDesk, bench_desk, working
+from tests.service.bench_desk import BenchDesk, bench_desk
 from tests.service.bench_desk import fill as execution
+from tests.service.filling import MANY, ROOMY, make
 from tests.store.counting_disk import Counts, counted
 
 FLAT = ("queue page", "counters", "ticket")
-MANY = 1_000_000
-ROOMY = a_policy(
-    frequency_limit=FrequencyLimit(max_orders=MANY, window_seconds=300),
-    session_limit=SessionLimit(max_orders_per_session=MANY, max_session_notional=usd("1000000000")),
-)
-"""The example policy with room for as many orders as are measured."""
 
 
 @dataclass
@@ -72,22 +64,6 @@ class Figures:
     def syncs_each(self, name: str) -> float:
         """Of one act as a rule; now and then a commit also moves the log into the file."""
         return statistics.median(self.syncs[name])
-
-
-async def make(folder: Path, size: int) -> None:
-    """A file with `size` orders that have ended."""
-    async with bench_desk(folder, policies={"example": ROOMY}) as desk:
-        order = await desk.sent()
-        await desk.do(lambda: hear(desk.store, working(order, desk.clock), desk.lease_token))
-        await desk.do(lambda: hear(desk.store, execution(order, desk.clock, "1"), desk.lease_token))
-        assert (await desk.read(order.order_ref)).status is Status.FILLED
-        await desk.do(partial(release, desk))
-    fill(folder / "desk" / "desk.sqlite3", order.order_ref, size - 1)
-
-
-def release(desk: BenchDesk) -> None:
-    with desk.store.write() as change:
-        change.release_lease(desk.lease_token)
 
 
 async def measure(folder: Path, size: int, rounds: int, counts: Counts) -> Figures:

@@ -147,7 +147,7 @@ def forced(database: Path, *statements: str | tuple[str, Sequence[object]]) -> N
             shell.execute(f"DROP TRIGGER {name}")
         for statement in statements:
             sql, values = (statement, ()) if isinstance(statement, str) else statement
-            shell.execute(sql, tuple(values))  # type: ignore[arg-type]
+            shell.execute(sql, tuple(values))
             assert "WHERE" not in sql or shell.changes() > 0, f"nothing was changed by {sql}"
         for _, text in guards:
             shell.execute(str(text))
@@ -184,8 +184,8 @@ def rewrite(desk: LivedIn, start: int = 1) -> None:
             text = entry.replace("operator-1", "operator-9") if seq >= start else entry
             previous = chain_hash(seq, previous, text.encode())
             shell.execute("UPDATE audit SET entry = ?, hash = ? WHERE seq = ?", (text, previous, seq))
-        for _, text in guards:
-            shell.execute(str(text))
+        for _, guard in guards:
+            shell.execute(str(guard))
 
 
 def forget_one(desk: LivedIn) -> None:

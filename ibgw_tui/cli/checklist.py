@@ -10,6 +10,7 @@ from typing import Any
 import click
 
 from ibgw_tui.cli.commands import Globals, Group, command
+from ibgw_tui.cli.kill import forget_typed_ahead
 from ibgw_tui.cli.output import Console
 from ibgw_tui.cli.session import as_desk, as_reader
 from ibgw_tui.cli.sheets import moment
@@ -88,6 +89,7 @@ def _ask(items: tuple[str, ...], state: Globals) -> None:
             user_action="run it in a terminal without pipes, or give --yes",
         )
     lines = ["You acknowledge:", *(f"  {name}: {ITEMS[name][0]}" for name in items)]
+    forget_typed_ahead()
     print("\n".join(lines), file=sys.stderr)
     print(f"Type {PHRASE} to put your name to it: ", end="", file=sys.stderr, flush=True)
     if sys.stdin.readline().strip() != PHRASE:

@@ -95,12 +95,13 @@ def _answer(before: SwitchState, state: Globals) -> str:
         *sheets.switch(before, state.console),
         f"Type {PHRASE} to let new orders pass to the other gates: ",
     ]
-    _forget_typed_ahead()
+    forget_typed_ahead()
     print("\n".join(lines), end="", file=sys.stderr, flush=True)
     return sys.stdin.readline().strip()
 
 
-def _forget_typed_ahead() -> None:
+def forget_typed_ahead() -> None:
+    """What was typed before the question was read is no answer to it."""
     try:
         import termios
 

@@ -258,10 +258,10 @@ class _Position(_Section):
     filled: Number = None
     working_buys: Number = None
     working_sells: Number = None
-    reserved_buys: Number = Decimal(0)
-    reserved_sells: Number = Decimal(0)
-    in_doubt_buys: Number = Decimal(0)
-    in_doubt_sells: Number = Decimal(0)
+    reserved_buys: Number = None
+    reserved_sells: Number = None
+    in_doubt_buys: Number = None
+    in_doubt_sells: Number = None
     as_of: Moment | None = None
 
     def facts(self) -> PositionFacts:

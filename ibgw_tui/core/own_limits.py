@@ -17,11 +17,11 @@ from ibgw_tui.core.policy import LimitPolicy
 from ibgw_tui.core.prices import (
     bps_shown,
     converted,
+    highest_price,
     may_be_priced,
     number,
     reference_price,
     trail_of,
-    worst_case_price,
 )
 from ibgw_tui.core.terms import EXACT, CheckStatus, HoursKind, Mode, OrderType, QuoteStatus, Side
 
@@ -410,12 +410,8 @@ def self_cross(order: OrderTerms, policy: LimitPolicy, context: LimitContext) ->
 
 def _reach(order: OrderTerms, policy: LimitPolicy, market: Market | None) -> Decimal | None:
     """How far an order may go to trade: up for a buy, down for a sell; None is 'any price'."""
-    if order.limit_price is not None:
-        return order.limit_price
-    if order.side is Side.SELL:
-        return None  # the worst case of a sell without a limit is no floor at all
-    price = worst_case_price(order, policy, market)
-    return price.amount if price is not None else None
+    # The worst case of a sell without a limit is no floor at all.
+    return order.limit_price if order.side is Side.SELL else highest_price(order, policy, market)
 
 
 def _could_meet(side: Side, reach: Decimal | None, other: OwnOrder) -> bool:

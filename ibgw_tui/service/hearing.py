@@ -99,7 +99,7 @@ def _order(change: Change, report: OrderReport) -> None:
             f"{report.con_id} in {report.account} ({report.order_ref or 'no reference'}), {report.state.value}"
         )
         return
-    modify = change.on_its_way(report.order_ref)
+    modify = change.groups.on_its_way(report.order_ref)
     if modify is not None and modify.preview is not None and shows_terms(report, BrokerOrder.of(modify.preview)):
         record = _take_over(change, record, modify)
         modify = None
@@ -121,7 +121,7 @@ _FINAL = frozenset({BrokerState.FILLED, BrokerState.CANCELLED, BrokerState.REJEC
 
 def _take_over(change: Change, former: OrderRecord, modify: OrderRecord) -> OrderRecord:
     """The broker shows the new terms: the modify carries on what the former order began."""
-    change.carry_over(modify, former.filled)
+    change.groups.carry_over(modify, former.filled)
     apply_signal(change, former, Signal.REPLACE, f"changed into {modify.order_ref}")
     modify = change.order(modify.order_ref)
     apply_signal(
@@ -137,7 +137,7 @@ def _take_over(change: Change, former: OrderRecord, modify: OrderRecord) -> Orde
 
 def _modify_refused(change: Change, report: ModifyRefused) -> None:
     """The old terms stand, and so does the old order; only the change came to nothing."""
-    modify = change.on_its_way(report.order_ref)
+    modify = change.groups.on_its_way(report.order_ref)
     words = f"the broker would not change it ({report.code}): {one_line(report.text, 200)}"
     if modify is None:
         change.add_discrepancy(words, order_ref=report.order_ref or None)

@@ -31,14 +31,13 @@ from ibgw_tui.core.rules import DeskRules
 from ibgw_tui.service.asking import Asking
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.hearing import hear
+from ibgw_tui.service.leasing import LeaseWatch
 from ibgw_tui.service.previewing import Previewer, outdate
 from ibgw_tui.service.submitting import Submitter
 from ibgw_tui.service.witness import Witness
 from ibgw_tui.store import OrderStore
 from ibgw_tui.store.thread import StoreThread
 
-LEASE_SECONDS = 5.0
-"""A lease without a heartbeat for this long may be taken over."""
 LOOK_SECONDS = 0.25
 """Safety net behind the doorbell: how often each loop looks without being rung."""
 PULSE_SECONDS = 1.0
@@ -80,12 +79,14 @@ class Router:
         make_id: Callable[[], str],
         pid: int,
         witness: Witness | None = None,
+        watch: LeaseWatch | None = None,
     ) -> None:
         self._store = store
         self._broker = broker
         self._rules = rules
         self._clock = clock
         self._witness = witness
+        self._watch = watch or LeaseWatch()
         self._pid = pid
         self._principal = f"router-{pid}"
         asking = Asking(broker, rules=rules, clock=clock)
@@ -244,8 +245,11 @@ class Router:
         return self._link is None or self._link.state is LinkState.CONNECTED
 
     def _take_lease(self, store: OrderStore) -> LeaseState | None:
+        held = store.lease()
+        if held is not None and not self._watch.is_silent(held):
+            return None
         with store.write() as change:
-            return change.take_lease(self._principal, self._pid, expires_after_seconds=LEASE_SECONDS)
+            return change.take_lease(self._principal, self._pid, over=held)
 
     def _read_work(self, store: OrderStore) -> Work:
         now = self._clock()

@@ -161,14 +161,14 @@ class Submitter:
                     **noted,
                 },
             )
-            change.send_exits(change.order(order_ref), order.exits, principal=self._principal)
+            change.groups.send_exits(change.order(order_ref), order.exits, principal=self._principal)
         return Admission(decision, order)
 
     def _aim(self, change: Change, record: OrderRecord, order: BrokerOrder, modifies: str) -> BrokerOrder:
         """The broker knows the order that is changed by the reference it was first sent with."""
         target = change.carrier(modifies)
         assert target is not None, "the modify gate passed"
-        change.put_on_wire(record, target.on_wire)
+        change.groups.put_on_wire(record, target.on_wire)
         return order.replaced(order_ref=target.on_wire)
 
     _principal_of_keys = "router"
@@ -216,7 +216,7 @@ class Submitter:
     ) -> None:
         with store.write(lease_token=lease_token) as change:
             # What became of the entry became of its exits: they were sent in one act.
-            for record in (change.order(order_ref), *change.exits_of(order_ref)):
+            for record in (change.order(order_ref), *change.groups.exits_of(order_ref)):
                 if record.status not in (Status.SENDING, Status.CANCEL_REQUESTED):
                     continue  # the broker has spoken meanwhile: its word is better than ours
                 change.move(

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ibgw_tui.core.audit import AuditProblem, AuditVerdict, ChainVerdict, headline
+from ibgw_tui.core.audit import GENESIS, AuditProblem, AuditVerdict, ChainVerdict, headline
 from ibgw_tui.core.checkpoint import Checkpoint, compare
 from ibgw_tui.core.errors import ErrorCode, InvalidRequest, OrderStoreError
 from ibgw_tui.core.terms import iso
@@ -93,6 +93,8 @@ def verify(
     progress: Progress | None = None,
 ) -> AuditReport:
     """Everything that is wrong with the log of `database`. Raises GatewayError only when it cannot be looked at."""
+    if not database.exists():
+        return _nothing(mode, checkpoints, against)
     with AuditFile(database) as file:
         chain = file.chain
         saved = _saved(chain, checkpoints, only_newest=mode == "quick")
@@ -145,6 +147,19 @@ def read_against(path: Path) -> list[Checkpoint]:
     if not found:
         raise InvalidRequest(f"{path} holds no checkpoint", user_action="name a file of checkpoints")
     return found
+
+
+def _nothing(mode: str, checkpoints: Checkpoints, against: Sequence[Checkpoint]) -> AuditReport:
+    """There is no database: a new desk, or one that was deleted."""
+    binding = [*checkpoints.read().binding(), *against]
+    newest = max(binding, key=lambda checkpoint: checkpoint.size, default=None)
+    problems, remarks = [], []
+    if newest is not None:
+        words = f"the database is gone: the checkpoint of {iso(newest.at)} saw {newest.size} entries"
+        problems.append(AuditProblem(AuditVerdict.TRUNCATED, 0, words))
+    else:
+        remarks.append("there is no order store yet")
+    return AuditReport(mode, 0, 0, GENESIS.hex(), newest, len(binding), problems, [], remarks, checkpoints.fingerprint)
 
 
 def _saved(chain: Chain, checkpoints: Checkpoints, *, only_newest: bool) -> Saved:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
-from decimal import Decimal
 from typing import Any
 
 from ibgw_tui.core.broker import ExecutionReport
@@ -12,8 +11,8 @@ from ibgw_tui.core.cases import Case
 from ibgw_tui.core.context import OwnOrder
 from ibgw_tui.core.decision import Decision, worst_status
 from ibgw_tui.core.errors import NotFound
-from ibgw_tui.core.lifecycle import OPEN, Actor, Signal, Status, advance
-from ibgw_tui.core.orders import Approval, ApprovalStatus, ExitOrder, OrderIntent, Preview
+from ibgw_tui.core.lifecycle import Actor, Signal, Status, advance
+from ibgw_tui.core.orders import Approval, ApprovalStatus, OrderIntent, Preview
 from ibgw_tui.core.records import (
     AuditEntry,
     ClaimedKey,
@@ -24,10 +23,18 @@ from ibgw_tui.core.records import (
     Tally,
 )
 from ibgw_tui.core.terms import KillSwitch, Money
-from ibgw_tui.store import approvals, decisions, fills, groups, keys, lease
+from ibgw_tui.store import approvals, decisions, fills, groups, keys, lease, submissions
 from ibgw_tui.store.audit_log import AuditLog
 from ibgw_tui.store.connection import Connection
-from ibgw_tui.store.counting import count_exposure, count_tally, is_known, list_recent, list_working
+from ibgw_tui.store.counting import (
+    count_exposure,
+    count_open,
+    count_tally,
+    is_known,
+    list_recent,
+    list_working,
+)
+from ibgw_tui.store.groups import Groups
 from ibgw_tui.store.rows import RECORD_SQL, intent_columns, to_micro, to_record, to_us
 from ibgw_tui.store.switch_row import read_switch, write_switch
 
@@ -71,12 +78,7 @@ class Change:
         return [to_record(row) for row in rows]
 
     def count_open(self, principal: str) -> int:
-        names = sorted(status.value for status in OPEN)
-        marks = ", ".join("?" * len(names))
-        row = self._connection.row(
-            f"SELECT count(*) FROM orders WHERE staged_by = ? AND status IN ({marks})", [principal, *names]
-        )
-        return int(row[0]) if row else 0
+        return count_open(self._connection, principal)
 
     def successor(self, order_ref: str) -> str | None:
         """Reference of the revision that replaced it."""
@@ -301,49 +303,22 @@ class Change:
 
         `legs` counts the entry and the exits of a bracket; `notional` is that of all of them.
         """
-        self._connection.execute(
-            "INSERT INTO submissions (order_seq, approval_id, idempotency_key, request_hash, account, currency, "
-            "notional_u, submitted_us, legs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                record.seq, approval_id, idempotency_key, request_hash, record.intent.account, notional.currency,
-                to_micro(notional.amount), to_us(self.now), legs,
-            ),
+        submissions.insert(
+            self._connection, record, approval_id=approval_id, idempotency_key=idempotency_key,
+            request_hash=request_hash, notional=notional, now=self.now, legs=legs,
         )  # fmt: skip
 
     # ---- brackets and modifies
 
-    def send_exits(self, entry: OrderRecord, legs: Sequence[ExitOrder], *, principal: str) -> None:
-        """Write the exits of a bracket in the transaction that sends its entry."""
-        assert entry.preview is not None
-        for leg in legs:
-            groups.insert_exit(self._connection, entry, leg, entry.preview, self.now)
-            self.append_audit(
-                "order.exit_sent",
-                actor=Actor.ROUTER,
-                principal=principal,
-                order_ref=leg.order_ref,
-                body={"entry": entry.order_ref, "exit": leg.model_dump(mode="json"), "to": Status.SENDING.value},
-            )
-
-    def exits_of(self, order_ref: str) -> list[OrderRecord]:
-        return [self.order(ref) for ref in groups.exits_of(self._connection, order_ref)]
-
-    def put_on_wire(self, record: OrderRecord, wire_ref: str) -> None:
-        """From now on the broker's word on `wire_ref` may be about this modify."""
-        groups.put_on_wire(self._connection, record, wire_ref)
+    @property
+    def groups(self) -> Groups:
+        """Orders that belong together."""
+        return Groups(self._connection, self._audit, self.now, self.order)
 
     def carrier(self, wire_ref: str) -> OrderRecord | None:
         """The order that the broker's word on this reference is about."""
         ref = groups.carrier(self._connection, wire_ref)
         return self.order(ref) if ref else None
-
-    def on_its_way(self, wire_ref: str) -> OrderRecord | None:
-        """The modify of it that has no answer yet."""
-        ref = groups.on_its_way(self._connection, wire_ref)
-        return self.order(ref) if ref else None
-
-    def carry_over(self, record: OrderRecord, filled: Decimal) -> None:
-        groups.carry_over(self._connection, record, filled)
 
     def counted(self, order_ref: str) -> Money | None:
         """What its submission added to the session's notional."""
@@ -355,13 +330,9 @@ class Change:
         A report that contradicts what is known becomes a discrepancy, once.
         """
         contradiction = fills.contradiction(self._connection, record, execution)
-        if contradiction is not None and not self._is_said(contradiction, record.order_ref):
+        if contradiction is not None and not fills.is_said(self._connection, contradiction, record.order_ref):
             self.add_discrepancy(contradiction, order_ref=record.order_ref)
         return fills.add(self._connection, record, execution)
-
-    def _is_said(self, text: str, order_ref: str) -> bool:
-        sql = "SELECT 1 FROM discrepancies WHERE text = ? AND order_ref = ?"
-        return self._connection.row(sql, (text, order_ref)) is not None
 
     def add_commission(self, exec_id: str, commission: Money) -> None:
         fills.add_commission(self._connection, exec_id, commission)
@@ -373,13 +344,8 @@ class Change:
         self._connection.execute(
             "INSERT INTO discrepancies (at_us, order_ref, text) VALUES (?, ?, ?)", (to_us(self.now), order_ref, text)
         )
-        self.append_audit(
-            "discrepancy",
-            actor=Actor.ROUTER,
-            principal="router",
-            order_ref=order_ref,
-            body={"text": text, **(detail or {})},
-        )
+        body = {"text": text, **(detail or {})}
+        self.append_audit("discrepancy", actor=Actor.ROUTER, principal="router", order_ref=order_ref, body=body)
 
     # ---- kill switch and lease
 
@@ -393,9 +359,12 @@ class Change:
         self.append_audit(kind, actor=actor, principal=principal, body={"reason": reason, "epoch": epoch})
         return self.switch()
 
-    def take_lease(self, holder: str, pid: int, *, expires_after_seconds: float) -> LeaseState | None:
-        """The lease with a new, higher token; None while another holder's heartbeat is fresh."""
-        return lease.take_lease(self._connection, holder, pid, self.now, expires_after_seconds)
+    def take_lease(self, holder: str, pid: int, *, over: LeaseState | None = None) -> LeaseState | None:
+        """The lease with a new, higher token; None while it is somebody's.
+
+        `over` is a lease that was watched and gave no sign of life: it is taken if it still looks like that.
+        """
+        return lease.take_lease(self._connection, holder, pid, self.now, over)
 
     def beat(self, token: int) -> bool:
         return lease.beat(self._connection, token, self.now)

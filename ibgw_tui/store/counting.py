@@ -8,7 +8,7 @@ from decimal import Decimal
 from typing import Any
 
 from ibgw_tui.core.context import OwnOrder
-from ibgw_tui.core.lifecycle import AT_BROKER, Status
+from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Status
 from ibgw_tui.core.orders import OrderIntent
 from ibgw_tui.core.records import Exposure, Tally
 from ibgw_tui.core.terms import EXACT, Side
@@ -17,6 +17,14 @@ from ibgw_tui.store.rows import from_micro, to_us
 
 UNCOUNTED = (Status.NOT_PLACED, Status.REJECTED_BY_BROKER)
 """Submits that came to nothing, unless a part of them was filled before."""
+
+
+def count_open(connection: Connection, principal: str) -> int:
+    """Orders of one stager that wait or are approved."""
+    names = sorted(status.value for status in OPEN)
+    marks = ", ".join("?" * len(names))
+    sql = f"SELECT count(*) FROM orders WHERE staged_by = ? AND status IN ({marks})"
+    return int(connection.rows(sql, [principal, *names])[0][0])
 
 
 def count_tally(connection: Connection, account: str, window_start: datetime, session_start: datetime) -> Tally:
@@ -49,7 +57,10 @@ def count_exposure(connection: Connection, account: str, con_id: int, besides: S
     )
     exits: dict[tuple[str, str], Decimal] = {}
     columns = "side, quantity, filled, status, order_ref, parent"
-    sql = f"SELECT {columns} FROM orders WHERE account = ? AND con_id = ? AND {_SENT}"
+    sql = (
+        f"SELECT {columns} FROM orders INDEXED BY orders_exposed "
+        f"WHERE account = ? AND con_id = ? AND {_LIVE} AND {_SENT}"
+    )
     for side, quantity, filled, status, order_ref, parent in connection.rows(sql, (account, con_id)):
         if order_ref in besides:
             continue
@@ -112,4 +123,6 @@ def _one_of(statuses: Iterable[Status]) -> str:
 
 
 _SENT = _one_of(AT_BROKER)
+_LIVE = _one_of(OPEN | AT_BROKER)
+"""Says nothing beside _SENT, but to SQLite: a partial index is used where its own condition stands in the query."""
 _MEANT = _one_of({Status.PENDING, Status.APPROVED, Status.FILLED} | AT_BROKER)

@@ -37,6 +37,12 @@ def contradiction(connection: Connection, record: OrderRecord, execution: Execut
     return None
 
 
+def is_said(connection: Connection, contradiction: str, order_ref: str) -> bool:
+    """Whether it was recorded before: a report that comes again is no second discrepancy."""
+    sql = "SELECT 1 FROM discrepancies WHERE text = ? AND order_ref = ?"
+    return connection.row(sql, (contradiction, order_ref)) is not None
+
+
 def add(connection: Connection, record: OrderRecord, execution: ExecutionReport) -> bool:
     """False when this execution is known already."""
     if connection.row("SELECT 1 FROM executions WHERE exec_id = ?", (execution.exec_id,)) is not None:

@@ -7,13 +7,15 @@ the broker shows its terms it carries on what the former began, fills included.
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from decimal import Decimal
 
-from ibgw_tui.core.lifecycle import Status
+from ibgw_tui.core.lifecycle import Actor, Status
 from ibgw_tui.core.orders import ExitOrder, OrderIntent, Preview
 from ibgw_tui.core.records import OrderRecord
 from ibgw_tui.core.terms import Money, Side, amount
+from ibgw_tui.store.audit_log import AuditLog
 from ibgw_tui.store.connection import Connection
 from ibgw_tui.store.rows import from_micro, intent_columns, to_text, to_us
 
@@ -96,3 +98,45 @@ def counted(connection: Connection, order_ref: str) -> Money | None:
         (order_ref,),
     )
     return Money(amount=amount(from_micro(row[1])), currency=row[0]) if row else None
+
+
+class Groups:
+    """What a transaction may change in orders that belong together. Made by `Change.groups`."""
+
+    def __init__(
+        self, connection: Connection, audit: AuditLog, now: datetime, read: Callable[[str], OrderRecord]
+    ) -> None:
+        self._connection = connection
+        self._audit = audit
+        self._now = now
+        self._read = read
+
+    def send_exits(self, entry: OrderRecord, legs: Sequence[ExitOrder], *, principal: str) -> None:
+        """Write the exits of a bracket in the transaction that sends its entry."""
+        for leg in legs:
+            assert entry.preview is not None
+            insert_exit(self._connection, entry, leg, entry.preview, self._now)
+            self._audit.append(
+                "order.exit_sent",
+                at=self._now,
+                actor=Actor.ROUTER,
+                principal=principal,
+                order_ref=leg.order_ref,
+                body={"entry": entry.order_ref, "exit": leg.model_dump(mode="json")},
+            )
+
+    def exits_of(self, order_ref: str) -> list[OrderRecord]:
+        return [self._read(ref) for ref in exits_of(self._connection, order_ref)]
+
+    def put_on_wire(self, record: OrderRecord, wire_ref: str) -> None:
+        """From now on the broker's word on `wire_ref` may be about this modify."""
+        put_on_wire(self._connection, record, wire_ref)
+
+    def on_its_way(self, wire_ref: str) -> OrderRecord | None:
+        """The modify of it that has no answer yet."""
+        ref = on_its_way(self._connection, wire_ref)
+        return self._read(ref) if ref else None
+
+    def carry_over(self, record: OrderRecord, filled: Decimal) -> None:
+        """The modify has taken effect: the fills of the former order are fills of the one that resulted."""
+        carry_over(self._connection, record, filled)

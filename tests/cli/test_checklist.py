@@ -8,7 +8,6 @@ import select
 import subprocess
 import sys
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -16,23 +15,11 @@ import pytest
 from ibgw_tui.service.assessment import CHECKLIST_KIND, read_checklist
 from ibgw_tui.service.checklist import ITEMS
 from ibgw_tui.store import OrderStore
-from tests.cli.conftest import Cli
-from tests.service.bench_desk import BenchDesk, bench_desk
+from tests.cli.conftest import Cli, Shown
+from tests.service.bench_desk import bench_desk
 from tests.service.test_checklist import drill, filled
 
-Shown = Callable[[BenchDesk], Cli]
 REVIEWED = ("approvals_reviewed", "limits_reviewed", "incident_runbook_reviewed")
-
-
-@pytest.fixture
-def at(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Shown:
-    """The commands on the store of a bench desk."""
-
-    def move(desk: BenchDesk) -> Cli:
-        monkeypatch.setenv("IBGW_DESK__HOME", str(desk.path.parent))
-        return cli
-
-    return move
 
 
 def test_a_new_desk(cli: Cli) -> None:

@@ -120,6 +120,16 @@ def worst_case(made: Instrument, side: Side, kind: OrderType, prices: dict[str, 
     return max(worst, limit, key=abs)
 
 
+def highest(made: Instrument, kind: OrderType, prices: dict[str, Decimal]) -> Fraction:
+    """The most that a buy may pay: the haircut counts upward, at negative prices too."""
+    if made.name != "negative" or "limit_price" in prices:
+        return worst_case(made, BUY, kind, prices)
+    touch = Fraction(made.d("ask"))
+    trail = Fraction(prices.get("trailing_amount", 0)) + abs(touch) * Fraction(prices.get("trailing_percent", 0)) / 100
+    base = max(touch, Fraction(prices["stop_price"])) if "stop_price" in prices else touch + trail
+    return max(base + abs(base) * Fraction(HAIRCUT, 10_000), base + Fraction(prices.get("limit_offset", 0)))
+
+
 def order_of(made: Instrument, side: Side, kind: OrderType, prices: dict[str, Decimal], **changes: Any) -> OrderTerms:
     given: dict[str, Any] = {
         "symbol": made.symbol, "asset_class": made.asset_class, "multiplier": made.d("multiplier"), "side": side,
@@ -451,7 +461,7 @@ def test_duplicates(made: Instrument, side: Side, kind: OrderType, prices: dict[
 @pytest.mark.parametrize(("made", "side", "kind", "prices"), SHAPES)
 def test_own_orders_that_could_meet(made: Instrument, side: Side, kind: OrderType, prices: dict[str, Decimal]) -> None:
     order, tick = order_of(made, side, kind, prices), made.d("tick")
-    reach = plain(worst_case(made, side, kind, prices))
+    reach = plain(highest(made, kind, prices) if side is BUY else worst_case(made, side, kind, prices))
     other = SELL if side is BUY else BUY
     for away, status in ((-tick, REFUSE), (Decimal(0), REFUSE), (tick, PASS)):
         theirs = reach + away if side is BUY else reach - away

@@ -14,19 +14,21 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from ibgw_tui.core.broker import Broker, Report
-from ibgw_tui.core.errors import Conflict
+from ibgw_tui.core.errors import Conflict, OutcomeUnknown
+from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.orders import Approval
 from ibgw_tui.core.policy import FrequencyLimit, SessionLimit
-from ibgw_tui.core.records import OrderRecord, SwitchState
+from ibgw_tui.core.records import LeaseState, OrderRecord, SwitchState
 from ibgw_tui.core.rules import DeskRules, LiveRules
 from ibgw_tui.core.terms import Mode
 from ibgw_tui.service.asking import Asking
 from ibgw_tui.service.desk_views import Views
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.hearing import hear
+from ibgw_tui.service.leasing import LEASE_SECONDS, LeaseWatch
 from ibgw_tui.service.previewing import Previewer
 from ibgw_tui.service.review import Review, Verdict
-from ibgw_tui.service.routing import LEASE_SECONDS, Router
+from ibgw_tui.service.routing import Router
 from ibgw_tui.service.staging import Staged, Staging
 from ibgw_tui.service.submitting import Submitter
 from ibgw_tui.store import OrderStore
@@ -41,7 +43,12 @@ FILLS, RESTS = "101", "50"
 
 
 def crash_rules(
-    *, session_orders: int = 1_000_000, session_value: str = "1000000000", frequency: int = 1_000_000
+    *,
+    session_orders: int = 1_000_000,
+    session_value: str = "1000000000",
+    frequency: int = 1_000_000,
+    preview_ttl_seconds: int = 3600,
+    approval_ttl_seconds: int = 3600,
 ) -> DeskRules:
     """Limits that thousands of small orders do not reach, unless a race is run for one of them."""
     policy = a_policy(
@@ -58,8 +65,8 @@ def crash_rules(
         paper=LiveRules(enabled=True, invocation_enabled=True, allowed_accounts=("DU1234567",)),
         risk_policy_id="wide",
         policies={"wide": policy},
-        preview_ttl_seconds=3600,
-        approval_ttl_seconds=3600,
+        preview_ttl_seconds=preview_ttl_seconds,
+        approval_ttl_seconds=approval_ttl_seconds,
         hold_back_seconds=0,
         max_pending_per_agent=1_000_000,
     )
@@ -177,8 +184,10 @@ class Seat:
         """Whether this process is the router now."""
 
         def take() -> int:
+            found = self.store.lease()
+            silent = found if found and HarnessWatch(self.clock).is_silent(found) else None
             with self.store.write() as change:
-                lease = change.take_lease(self.name, self._pid, expires_after_seconds=LEASE_SECONDS)
+                lease = change.take_lease(self.name, self._pid, over=silent)
             return lease.token if lease else 0
 
         self.lease_token = await self.do(take)
@@ -209,12 +218,59 @@ class Seat:
     async def hear(self, report: Report) -> None:
         await self.do(lambda: hear(self.store, report, self.lease_token))
 
+    async def send_cancel(self, order_ref: str) -> None:
+        """What the router does with a cancel that was asked for."""
+        try:
+            await self.broker.cancel(order_ref)
+        except OutcomeUnknown:
+            pass
+
+        def sent() -> None:
+            with self.store.write(lease_token=self.lease_token) as change:
+                change.note(change.order(order_ref), cancel_sent_at=change.now)
+
+        await self.do(sent)
+
+    async def let_go(self) -> None:
+        """Be the router no longer."""
+
+        def release() -> None:
+            with self.store.write() as change:
+                change.release_lease(self.lease_token)
+
+        await self.do(release)
+        self.lease_token = 0
+
+    def calm(self) -> bool:
+        """Nothing is left that a router could do by itself. On the store's thread."""
+        waiting = self.store.orders(statuses=[Status.STAGED, Status.STALE, Status.SENDING], limit=1)
+        due = [order for order in self.store.orders(statuses=[Status.APPROVED]) if order.reason_code is None]
+        cancels = self.store.orders(statuses=[Status.CANCEL_REQUESTED, Status.IN_DOUBT])
+        unsent = [order for order in cancels if order.cancel_asked_by and order.cancel_sent_at is None]
+        return not (waiting or due or unsent)
+
+    def abandon(self) -> None:
+        """After a death: the threads end, and nothing is written."""
+        self.store._bell.close()
+        self.thread._executor.shutdown()
+
     def router(self) -> Router:
         """The whole router, on this process's store thread."""
         return Router(
             self.thread, self.broker, rules=self.rules, health=self._health, clock=self.clock, make_id=self._make_id,
-            pid=self._pid,
+            pid=self._pid, watch=HarnessWatch(self.clock),
         )  # fmt: skip
+
+
+class HarnessWatch(LeaseWatch):
+    """Nobody but the harness steps this clock, and it does so to say that time has passed: no need to wait."""
+
+    def __init__(self, clock: Callable[[], datetime]) -> None:
+        super().__init__()
+        self._clock = clock
+
+    def is_silent(self, lease: LeaseState) -> bool:
+        return (self._clock() - lease.heartbeat_at).total_seconds() >= LEASE_SECONDS
 
 
 async def until(true: Callable[[], Any], seconds: float, what: Callable[[], str]) -> None:

@@ -85,14 +85,20 @@ class Desk:
             self.executions = Counter(
                 row[0] for row in file.rows("SELECT exec_id FROM executions WHERE replaced_by IS NULL")
             )
-            verdict = file.verify_all(workers=1)
-            self.file_problems = [] if verdict.ok else [f"the chain does not verify: {verdict.problem}"]
-            self.file_problems += [f"replay: {divergence}" for divergence in Replay(file).run()]
-            self.file_problems += file.changed_guards()
-            for check, well in (("integrity_check", [("ok",)]), ("foreign_key_check", [])):
-                found = file.rows(f"PRAGMA {check}")
-                if found != well:
-                    self.file_problems.append(f"{check}: {found}")
+            self.file_problems = file_problems(file)
+
+
+def file_problems(file: AuditFile) -> list[str]:
+    """What is wrong with the database, taken by itself."""
+    verdict = file.chain.verify()
+    problems = [] if verdict.ok else [f"the chain does not verify: {verdict.problem}"]
+    problems += [f"replay: {divergence}" for divergence in Replay(file).run()]
+    problems += file.changed_guards()
+    for check, well in (("integrity_check", [("ok",)]), ("foreign_key_check", [])):
+        found = file.rows(f"PRAGMA {check}")
+        if found != well:
+            problems.append(f"{check}: {found}")
+    return problems
 
 
 def inspect(database: Path, truth: Truth) -> list[str]:

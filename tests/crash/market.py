@@ -97,13 +97,16 @@ class _Market:
 async def serve(path: Path, clock: Callable[[], datetime]) -> None:
     """Until the process is ended."""
     markets: dict[str, _Market] = {}
+    opening = asyncio.Lock()
 
     async def market_of(name: str) -> _Market:
-        if name not in markets:
-            market = markets[name] = _Market(SimulatedBroker(clock, tick_seconds=None))
-            await market.broker.connect()
-            market.tasks = [asyncio.create_task(market.pump()), asyncio.create_task(market.tick())]
-        return markets[name]
+        async with opening:
+            if name not in markets:
+                market = _Market(SimulatedBroker(clock, tick_seconds=None))
+                await market.broker.connect()
+                market.tasks = [asyncio.create_task(market.pump()), asyncio.create_task(market.tick())]
+                markets[name] = market
+            return markets[name]
 
     async def close(name: str) -> None:
         market = markets.pop(name, None)
@@ -111,26 +114,30 @@ async def serve(path: Path, clock: Callable[[], datetime]) -> None:
             task.cancel()
 
     async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        name, listens = await _read(reader)
-        market = await market_of(name)
-        if listens:
-            market.listeners.add(writer)
-        try:
-            while True:
-                number, method, arguments = await _read(reader)
+        with contextlib.suppress(asyncio.IncompleteReadError, ConnectionError):  # its process was killed
+            name, listens = await _read(reader)
+            market = await market_of(name)
+            if listens:
+                market.listeners.add(writer)
+            try:
+                await converse(name, market, reader, writer)
+            finally:
+                market.listeners.discard(writer)
+        writer.close()
+
+    async def converse(name: str, market: _Market, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        while True:
+            number, method, arguments = await _read(reader)
+            try:
+                answer = None
                 if method == "forget":
                     await close(name)
-                    _write(writer, ("answer", number, None))
-                    continue
-                try:
-                    _write(writer, ("answer", number, await market.answer(method, arguments)))
-                except GatewayError as error:
-                    _write(writer, ("failed", number, (type(error), error.message)))
-        except (asyncio.IncompleteReadError, ConnectionError):
-            pass
-        finally:
-            market.listeners.discard(writer)
-            writer.close()
+                else:
+                    answer = await market.answer(method, arguments)
+            except GatewayError as error:
+                _write(writer, ("failed", number, (type(error), error.message)))
+            else:
+                _write(writer, ("answer", number, answer))
 
     async with await asyncio.start_unix_server(talk, path) as server:
         await server.serve_forever()
@@ -227,6 +234,9 @@ class RemoteBroker:
 
     async def place(self, order: BrokerOrder) -> None:
         await self._ask("place", order)
+
+    async def modify(self, order: BrokerOrder) -> None:
+        await self._ask("modify", order)
 
     async def cancel(self, order_ref: str) -> None:
         await self._ask("cancel", order_ref)

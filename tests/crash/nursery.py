@@ -85,6 +85,7 @@ class Nursery:
 
 def _main(log: str) -> None:
     jobs = {**importlib.import_module("tests.crash.workers").JOBS, **importlib.import_module("tests.crash.storms").JOBS}
+    children: set[int] = set()
     for line in sys.stdin:
         command = json.loads(line)
         answer: Any = True
@@ -92,11 +93,15 @@ def _main(log: str) -> None:
             answer = os.fork()
             if answer == 0:
                 _work(jobs[command["start"]], command["arguments"], log)
+            children.add(answer)
         elif "poll" in command:
             pid, status = os.waitpid(command["poll"], os.WNOHANG)
             answer = os.waitstatus_to_exitcode(status) if pid else None
+            children.discard(pid)
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
+    for pid in children:  # whoever asked for them is gone
+        os.kill(pid, signal.SIGKILL)
 
 
 def _work(job: Any, arguments: dict[str, Any], log: str) -> None:

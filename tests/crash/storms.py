@@ -14,7 +14,7 @@ from typing import Any
 
 from ibgw_tui.core.errors import Conflict
 from tests.crash.desk import FILLS
-from tests.crash.workers import Worker, at_work, let_go
+from tests.crash.workers import Worker, at_work
 
 GO = "go"
 AT_ONCE = 25
@@ -111,7 +111,7 @@ def leases(rounds: int, **where: Any) -> None:
                 worker.journal.note(what="won", token=worker.seat.lease_token)
                 # Only the holder may write; whoever also thought so would be refused here.
                 await worker.seat.touch()
-                await worker.seat.do(lambda: let_go(worker.seat))
+                await worker.seat.let_go()
 
     asyncio.run(work())
 

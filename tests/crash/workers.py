@@ -200,7 +200,7 @@ async def _router(worker: Worker) -> Act:
         order_ref = await worker.approved(1)
         await worker.submit(order_ref)
         await worker.ask_cancel(order_ref)
-        await worker.seat.do(lambda: let_go(worker.seat))
+        await worker.seat.let_go()
         mine.append(order_ref)
     return lambda: _work_until_calm(worker, mine)
 
@@ -250,11 +250,6 @@ async def _is_calm(worker: Worker, mine: Sequence[str]) -> bool:
     return not [record for record in left if not mine or record.order_ref in mine]
 
 
-def let_go(seat: Seat) -> None:
-    with seat.store.write() as change:
-        change.release_lease(seat.lease_token)
-
-
 @asynccontextmanager
 async def at_work(worker: Worker) -> AsyncIterator[None]:
     await worker.open()
@@ -297,7 +292,7 @@ def prepare(**where: Any) -> None:
             await worker.open_switch("start of day")
             for number in range(UNDECIDED):
                 await worker.preview(await worker.stage(f"first-{number}", RESTS if number % 2 else FILLS))
-            await worker.seat.do(lambda: let_go(worker.seat))
+            await worker.seat.let_go()
 
     asyncio.run(work())
 

@@ -145,7 +145,7 @@ class BenchDesk:
             self.review = Review(store, rules=self.rules, make_id=self.make_id, health=self.health)
             self.views = Views(store, rules=self.rules, clock=self.clock, health=self.health)
             with store.write() as change:
-                lease = change.take_lease("router-test", 1, expires_after_seconds=5)
+                lease = change.take_lease("router-test", 1)
                 assert lease is not None
                 self.lease_token = lease.token
 

@@ -109,7 +109,16 @@ async def test_an_agent_may_stop_everything_and_open_nothing(tmp_path: Path) -> 
         state = await desk.do(lambda: desk.staging.arm_kill_switch("something is odd"))
         assert state.state is KillSwitch.CLOSED
         verbs = {name for name in dir(desk.staging) if not name.startswith("_")}
-        assert verbs == {"arm_kill_switch", "ask_cancel", "look_up", "own", "stage", "stage_modify", "switch", "withdraw"}
+        assert verbs == {
+            "arm_kill_switch",
+            "ask_cancel",
+            "look_up",
+            "own",
+            "stage",
+            "stage_modify",
+            "switch",
+            "withdraw",
+        }
 
 
 async def test_a_moment_that_has_passed_is_no_good_till(tmp_path: Path) -> None:

@@ -170,6 +170,14 @@ def test_a_kept_checkpoint_sees_what_the_desks_own_no_longer_can(desk: LivedIn) 
     assert looked_at(desk, "quick", against=kept).verdict is AuditVerdict.TRUNCATED
 
 
+def test_a_database_that_is_gone_is_no_new_desk(desk: LivedIn, tmp_path: Path) -> None:
+    desk.database.unlink()
+    report = looked_at(desk, "quick")
+    assert report.verdict is AuditVerdict.TRUNCATED and report.worst is not None and "gone" in report.worst.words
+    fresh = verify(tmp_path / "new" / "desk.sqlite3", Checkpoints(tmp_path / "w", tmp_path / "new" / "desk.sqlite3"))
+    assert fresh.verdict is AuditVerdict.INTACT and fresh.remarks == ["there is no order store yet"]
+
+
 def test_without_any_checkpoint_it_says_what_it_cannot_see(desk: LivedIn) -> None:
     desk.checkpoints.path.unlink()
     cut_ten(desk)

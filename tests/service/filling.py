@@ -9,13 +9,20 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import apsw
 
 from ibgw_tui.core.audit import GENESIS, chain_hash
+from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.orders import Preview, canonical_json
+from ibgw_tui.core.policy import FrequencyLimit, SessionLimit
+from ibgw_tui.service.hearing import hear
+from tests.makers import a_policy, usd
+from tests.service.bench_desk import BenchDesk, bench_desk, working
+from tests.service.bench_desk import fill as execution
 
 PAGE = 5_000
 _KEPT = ("from", "to", "reason_code", "reason", "digest", "preview_id")
@@ -40,13 +47,37 @@ def fill(database: Path, template_ref: str, count: int) -> None:
     raw.close()
 
 
+MANY = 1_000_000
+ROOMY = a_policy(
+    frequency_limit=FrequencyLimit(max_orders=MANY, window_seconds=300),
+    session_limit=SessionLimit(max_orders_per_session=MANY, max_session_notional=usd("1000000000")),
+)
+"""The example policy with room for as many orders as are measured."""
+
+
+async def make(folder: Path, size: int) -> None:
+    """A file with `size` orders that have ended."""
+    async with bench_desk(folder, policies={"example": ROOMY}) as desk:
+        order = await desk.sent()
+        await desk.do(lambda: hear(desk.store, working(order, desk.clock), desk.lease_token))
+        await desk.do(lambda: hear(desk.store, execution(order, desk.clock, "1"), desk.lease_token))
+        assert (await desk.read(order.order_ref)).status is Status.FILLED
+        await desk.do(partial(release, desk))
+    fill(folder / "desk" / "desk.sqlite3", order.order_ref, size - 1)
+
+
+def release(desk: BenchDesk) -> None:
+    with desk.store.write() as change:
+        change.release_lease(desk.lease_token)
+
+
 class _Template:
     """The rows of one order's life."""
 
     def __init__(self, raw: apsw.Connection, order_ref: str, seq: int) -> None:
         self._raw, self._ref = raw, order_ref
         self._rows = {
-            table: self._dicts(f"SELECT * FROM {table} WHERE {key} = ?", seq)  # noqa: S608 - names of our own tables
+            table: self._dicts(f"SELECT * FROM {table} WHERE {key} = ?", seq)
             for table, key in (
                 ("orders", "seq"), ("previews", "order_seq"), ("approvals", "order_seq"), ("submissions", "order_seq"),
                 ("executions", "order_seq"),
@@ -83,7 +114,7 @@ class _Template:
                 names = list(copies[0])
                 marks = ", ".join("?" * len(names))
                 self._raw.executemany(
-                    f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})",  # noqa: S608 - names of our own tables
+                    f"INSERT INTO {table} ({', '.join(names)}) VALUES ({marks})",
                     [tuple(copy.values()) for copy in copies],
                 )
         self._raw.executemany("INSERT INTO audit (seq, entry, hash) VALUES (?, ?, ?)", entries)
