@@ -160,15 +160,8 @@ class Change:
         detail: dict[str, Any] | None = None,
     ) -> OrderRecord:
         """`signal`, and the order read again."""
-        self.signal(
-            record,
-            signal,
-            actor=actor,
-            principal=principal,
-            reason_code=reason_code,
-            reason=reason,
-            detail=detail,
-        )
+        said: dict[str, Any] = {"reason_code": reason_code, "reason": reason, "detail": detail}
+        self.signal(record, signal, actor=actor, principal=principal, **said)
         return self.order(record.order_ref)
 
     def signal(

@@ -12,6 +12,7 @@ from ibgw_tui.core.lifecycle import Actor, Signal
 from ibgw_tui.core.terms import Mode
 from ibgw_tui.service.assessment import CHECKLIST_KIND, read_checklist
 from ibgw_tui.service.checklist import ITEMS, ChecklistView, evidence_of, view_checklist
+from ibgw_tui.service.review import Review
 from tests.makers import a_policy
 from tests.service.bench_desk import BenchDesk, bench_desk, fill, rules
 
@@ -143,14 +144,12 @@ async def test_items_come_one_by_one_and_keep_who_and_when(tmp_path: Path) -> No
         await desk.do(lambda: desk.review.acknowledge(["kill_switch_tested", "approvals_reviewed"]))
         assert (await seen(desk)).complete is False
         desk.clock.forward(seconds=60)
-        desk.rules = rules(operator="operator-2")
-        desk.clock.forward(seconds=60)
-        await desk.open()
-        signed = await desk.do(lambda: desk.review.acknowledge(["limits_reviewed"]))
+        other = Review(desk.store, rules=rules(operator="operator-2"), make_id=desk.make_id, health=desk.health)
+        signed = await desk.do(lambda: other.acknowledge(["limits_reviewed"]))
         assert signed.acknowledged_by == "operator-2" and signed.kill_switch_tested and signed.approvals_reviewed
         by = f"acknowledged by operator-1 at {first.isoformat(timespec='microseconds')[:26]}Z"
         assert signed.evidence["kill_switch_tested"].endswith(by) and signed.evidence["approvals_reviewed"] == by
-        again = await desk.do(lambda: desk.review.acknowledge(["incident_runbook_reviewed"]))
+        again = await desk.do(lambda: other.acknowledge(["incident_runbook_reviewed"]))
         assert again.evidence["approvals_reviewed"] == by, "told once, however often others follow"
         assert again.missing() == ("paper_trading_validated",)
 
