@@ -13,13 +13,16 @@ from tests.twsim.bench import ACCOUNT, Bench, a_tws, an_order, errors_of, place,
 def listening(ib: Any, *names: str) -> list[tuple[Any, ...]]:
     """Every call of these methods of the client's wrapper, with its name first."""
     heard: list[tuple[Any, ...]] = []
-    for name in names:
 
-        def listen(*told: Any, name: str = name, original: Any = getattr(ib.wrapper, name)) -> None:
+    def wrap(name: str, original: Any) -> Any:
+        def listen(*told: Any) -> None:
             heard.append((name, *told))
             original(*told)
 
-        setattr(ib.wrapper, name, listen)
+        return listen
+
+    for name in names:
+        setattr(ib.wrapper, name, wrap(name, getattr(ib.wrapper, name)))
     return heard
 
 
@@ -92,7 +95,7 @@ async def test_a_future_is_worth_its_gain_and_ties_up_its_margin(bench: Bench) -
     bench.pin("5859.75", "5860", con_id=ES_FRONT)
     summary = {value.tag: value.value for value in await ib.accountSummaryAsync()}
     assert summary["InitMarginReq"] == "16000" and summary["NetLiquidation"] == "100491.5"
-    [item] = [item for item in (await bench.connect(2)).portfolio()]
+    [item] = (await bench.connect(2)).portfolio()
     assert (item.averageCost, item.unrealizedPNL, item.contract.multiplier) == (292_500, 493.75, "50")
 
 
