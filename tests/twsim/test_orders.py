@@ -495,6 +495,12 @@ async def test_what_was_typed_into_tws_can_be_bound_by_client_0(bench: Bench) ->
     await bench.moved(zero)
     assert {trade.orderStatus.status for trade in zero.trades()} == {"Cancelled", "Submitted"}
     assert await zero.reqCompletedOrdersAsync(True) == []
+    zero.reqAutoOpenOrders(False)
+    await bench.settle(zero)
+    bench.do(manual)
+    await bench.settle(zero)
+    assert 0 in {trade.order.orderId for trade in await other.reqAllOpenOrdersAsync()}, "nobody has bound the third one"
+    assert sorted(trade.order.orderId for trade in await zero.reqOpenOrdersAsync()) == [-3, -2]
     heard = errors_of(other)
     other.reqAutoOpenOrders(True)
     await bench.settle(other)
