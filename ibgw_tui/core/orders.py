@@ -507,7 +507,7 @@ def order_sentence(intent: OrderIntent, currency: str = "") -> str:
         if part
     )
     sentence = f"{intent.side.value.upper()} {intent.quantity:,f} {name} {price}, {force}, in {intent.account}"
-    return sentence + _exits(intent, unit)
+    return sentence + _exits(intent, unit) + (f"; changes {intent.modifies}" if intent.modifies else "")
 
 
 def _exits(intent: OrderIntent, unit: str) -> str:
