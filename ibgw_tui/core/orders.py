@@ -323,11 +323,8 @@ class Preview(Frozen):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 (hex) of the canonical bytes: what an approval is bound to. Computed once: nothing here changes.
-
-        What stands at its default is left out, so that a field of a later version changes no digest of before.
-        """
-        return digest_of("preview", self.model_dump(mode="json", exclude_defaults=True))
+        """SHA-256 (hex) of the canonical bytes: what an approval is bound to. Computed once: nothing here changes."""
+        return digest_of("preview", self.model_dump(mode="json"))
 
     def __copy__(self) -> NoReturn:
         """`model_copy(update=...)` would copy the digest of what was changed."""

@@ -132,11 +132,8 @@ class LimitPolicy(Frozen):
 
     @cached_property
     def digest(self) -> str:
-        """SHA-256 (hex) of every number in it; approvals and audit entries carry it.
-
-        What stands at its default is left out, so that a field of a later version changes no digest of before.
-        """
-        return digest_of("policy", self.model_dump(mode="json", exclude_defaults=True))
+        """SHA-256 (hex) of every number in it; approvals and audit entries carry it."""
+        return digest_of("policy", self.model_dump(mode="json"))
 
     @cached_property
     def symbols_shown(self) -> str:

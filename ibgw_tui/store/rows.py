@@ -11,7 +11,7 @@ from typing import Any
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.errors import ErrorCode, OrderStoreError
 from ibgw_tui.core.lifecycle import Status
-from ibgw_tui.core.orders import Approval, ApprovalStatus, OrderIntent, Preview
+from ibgw_tui.core.orders import Approval, ApprovalStatus, OrderIntent, Preview, digest_of
 from ibgw_tui.core.records import AuditEntry, OrderLine, OrderRecord
 from ibgw_tui.core.terms import CheckStatus, Mode, OrderType, Side
 from ibgw_tui.store.failures import altered, undamaged
@@ -79,9 +79,12 @@ def to_record(row: Row) -> OrderRecord:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _preview(body: str) -> Preview:
-    """Parsed and digested once for the same bytes: they are read again and again, and the value cannot change."""
+    """Parsed and digested once for the same bytes: they are read again and again, and the value cannot change.
+
+    Digested as it was written: a field that a later version added must not change what was approved.
+    """
     preview = Preview.model_validate_json(body)
-    assert preview.digest
+    preview.__dict__["digest"] = digest_of("preview", json.loads(body))
     return preview
 
 
