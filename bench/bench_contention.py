@@ -41,7 +41,7 @@ def bare_appends(folder: Path, rounds: int = 300) -> list[float]:
 
 
 async def measure(folder: Path, agents: int, rounds: int) -> Times:
-    async with bench_desk(folder) as desk:
+    async with bench_desk(folder, max_pending_per_agent=100_000) as desk:
         references = [(await desk.pending()).order_ref for _ in range(rounds)]
         with runaway_agents(desk.path, agents):
             return await work_beside(desk, references, arm_every=ARM_EVERY, think=THINK_SECONDS)

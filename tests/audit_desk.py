@@ -117,6 +117,7 @@ async def _fates(desk: BenchDesk) -> None:
     for record in doubtful:
         if record.status.value == "in_doubt":
             await desk.do(told(working(record, desk.clock)))
+    await desk.compared()
     await desk.do(lambda: desk.review.open_switch("after lunch"))
 
 

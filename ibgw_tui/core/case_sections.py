@@ -82,12 +82,6 @@ def _needed(value: object) -> Decimal:
     return number
 
 
-def _no_float(value: object) -> object:
-    if isinstance(value, float):
-        raise ValueError("must be text such as '12.5': a float has lost its exact digits")
-    return value
-
-
 Number = Annotated[Decimal | None, BeforeValidator(_number)]
 Needed = Annotated[Decimal, BeforeValidator(_needed)]
 Yes = Annotated[bool, Strict()]

@@ -124,7 +124,7 @@ def _written(case: Case) -> dict[str, Any]:
         gates.mode.value: enabled,
         "scopes": sorted(gates.scopes) if gates.scopes is not None else None,
         "kill_switch": switch.state if switch else None,
-        "switch": _plain(switch, leave={"state"}),
+        "switch": _plain(switch, leave={"state", "by_file_alone"}),
         "audit_available": audit.available if audit else None,
         "audit": _plain(audit, leave={"available"}),
         "checklist": gates.checklist.model_dump(mode="json") if gates.checklist else None,

@@ -14,7 +14,7 @@ from ibgw_tui.core.terms import EXACT, AssetClass, OrderType, QuoteStatus, Side
 _HALF, _PERCENT, _BASIS_POINT = Decimal("0.5"), Decimal("0.01"), Decimal("0.0001")
 """Multiplied with, where a division would do the same: exact, and quicker."""
 
-_FOR_PEOPLE = Context(prec=34, rounding=ROUND_CEILING)
+_FOR_PEOPLE = Context(rounding=ROUND_CEILING)
 _BPS = Decimal("0.01")
 _LARGEST_BPS = Decimal(10) ** 20
 
@@ -97,7 +97,7 @@ def _haircut(policy: LimitPolicy) -> Decimal:
 
 def _limit_behind(order: OrderTerms, base: Decimal) -> Decimal | None:
     """The limit of a trailing stop limit that buys: so far above its trigger."""
-    if order.order_type is not OrderType.TRAILING_STOP_LIMIT or order.side is Side.SELL or order.limit_offset is None:
+    if order.limit_offset is None or order.side is Side.SELL:
         return None
     return EXACT.add(base, order.limit_offset.copy_abs())
 

@@ -52,6 +52,8 @@ class OrderRecord:
     """'take_profit' or 'stop_loss'."""
     wire_ref: str = ""
     """The reference the broker knows it by: its own, or of a modify that of the order it changed."""
+    took_over: bool = False
+    """Of a modify: it has taken effect, and the order it changed is superseded."""
     filled_before: Decimal = Decimal(0)
     """Of a modify that took effect: what was filled before it did. `filled` includes it."""
 
@@ -106,6 +108,8 @@ class SwitchState:
     changed_at: datetime | None
     source: str
     """'store', 'sentinel file', 'default' (never set) or 'unreadable'."""
+    by_file_alone: bool = False
+    """Only the sentinel file holds it closed: the store would say open if the file went away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,6 +202,29 @@ class Discrepancy:
     at: datetime
     order_ref: str | None
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonMade:
+    """The newest comparison of our orders with the broker's own records."""
+
+    at: datetime
+    complete: bool
+    """Open orders, completed orders and executions all answered. Absence means something only then."""
+    looked_up: int
+    absent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """An order that complete records did not show, look after look, in one healthy session with the broker."""
+
+    order_ref: str
+    first_at: datetime
+    last_at: datetime
+    seconds: int
+    """Between the first and the last look, by a clock that nobody can set."""
+    looks: int
 
 
 @dataclass(frozen=True, slots=True)

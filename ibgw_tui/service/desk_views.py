@@ -19,6 +19,7 @@ from ibgw_tui.core.rules import DeskRules
 from ibgw_tui.core.terms import EXACT, CheckStatus, Mode, Money
 from ibgw_tui.service.assessment import case_of, managed, read_checklist, stored_facts
 from ibgw_tui.service.health import AuditHealth
+from ibgw_tui.service.standing import obstacles, unexplained
 from ibgw_tui.service.views import (
     DeskState,
     ExecutionRow,
@@ -61,7 +62,7 @@ class Views:
             link_text=link[1] if link else "",
             link_at=link[2] if link else None,
             router=lease,
-            router_alive=lease is not None and now - lease.heartbeat_at <= timedelta(seconds=LEASE_ALIVE_SECONDS),
+            router_alive=lease is not None and abs(now - lease.heartbeat_at) <= timedelta(seconds=LEASE_ALIVE_SECONDS),
             audit_seq=seq,
             audit_head=head,
             audit_ok=audit.available,
@@ -69,8 +70,10 @@ class Views:
             pending=counts.get(Status.PENDING, 0),
             working=sum(counts.get(status, 0) for status in AT_BROKER - {Status.IN_DOUBT}),
             in_doubt=counts.get(Status.IN_DOUBT, 0),
-            discrepancies=len(store.discrepancies(limit=100)),
+            discrepancies=len(unexplained(store)),
             counts=counts,
+            foreign=tuple(store.foreign_orders() or ()),
+            against_opening=obstacles(store, now),
         )
 
     def queue(self, *, limit: int = 1000) -> list[OrderRow]:

@@ -150,7 +150,7 @@ class Staging:
                     f"order {record.order_ref} is {record.status.value}; there is nothing at the broker to cancel",
                     user_action="withdraw it instead" if record.status in OPEN else "nothing to do: it has ended",
                 ) from error
-            change.note(moved, cancel_asked_by=self._principal)
+            change.note(moved, cancel_asked_by=self._principal, cancel_sent_at=None)
             return change.order(record.order_ref)
 
     def arm_kill_switch(self, reason: str) -> SwitchState:

@@ -199,15 +199,19 @@ class Submitter:
         return Money(amount=amount(canonical(total.quantize(MICRO))), currency=order.currency)
 
     def _last_look(self, store: OrderStore, order_ref: str, lease_token: int) -> bool:
-        """After the commit, before the wire: a switch closed or a cancel asked in between still counts."""
-        switch, record = store.switch(), store.order(order_ref)
-        if switch.state is KillSwitch.OPEN and record is not None and record.status is Status.SENDING:
+        """After the commit, before the wire: a switch closed or a cancel asked in between still counts.
+
+        So does a switch that was closed and opened again: the epoch tells. And so does another router that took
+        over while this one stood still: what it found unfinished is in doubt, and no longer ours to send.
+        """
+        switch, record, lease = store.switch(), store.order(order_ref), store.lease()
+        if lease is None or lease.token != lease_token:
+            return True
+        epoch = record.approval.switch_epoch if record and record.approval else None
+        closed = switch.state is not KillSwitch.OPEN or switch.epoch != epoch
+        if not closed and record is not None and record.status is Status.SENDING:
             return False
-        words = (
-            "the kill switch closed just before sending"
-            if switch.state is not KillSwitch.OPEN
-            else "a cancel was asked just before sending"
-        )
+        words = "the kill switch closed just before sending" if closed else "a cancel was asked just before sending"
         self._conclude(store, order_ref, Signal.NOT_SENT, "NOT_SENT", words, lease_token)
         return True
 

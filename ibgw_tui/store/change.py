@@ -237,7 +237,8 @@ class Change:
     def note(self, record: OrderRecord, **columns: Any) -> None:
         """Set columns that are not status: perm_id, submit_asked, cancel_asked_by, cancel_sent_at, reason_code, reason."""
         if "cancel_sent_at" in columns:
-            columns["cancel_sent_us"] = to_us(columns.pop("cancel_sent_at"))
+            sent_at = columns.pop("cancel_sent_at")
+            columns["cancel_sent_us"] = None if sent_at is None else to_us(sent_at)
         unknown = columns.keys() - _NOTES
         if unknown or not columns:
             raise TypeError(f"not a note: {sorted(unknown)}")
@@ -339,6 +340,15 @@ class Change:
         )
         body = {"text": text, **(detail or {})}
         self.append_audit("discrepancy", actor=Actor.ROUTER, principal="router", order_ref=order_ref, body=body)
+
+    def say_discrepancy(
+        self, text: str, *, order_ref: str | None = None, detail: Mapping[str, Any] | None = None
+    ) -> bool:
+        """`add_discrepancy`, unless the same was said before: records that are read again tell the same again."""
+        if fills.is_said(self._connection, text, order_ref):
+            return False
+        self.add_discrepancy(text, order_ref=order_ref, detail=detail)
+        return True
 
     # ---- kill switch and lease
 

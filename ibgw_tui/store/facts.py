@@ -9,6 +9,7 @@ from datetime import datetime
 from pydantic import TypeAdapter
 
 from ibgw_tui.core.broker import AccountFacts, OrderReport, Position, Quote
+from ibgw_tui.core.records import Absence, ComparisonMade
 from ibgw_tui.core.terms import iso
 from ibgw_tui.store.connection import Connection
 from ibgw_tui.store.failures import undamaged
@@ -98,4 +99,27 @@ def foreign_orders(connection: Connection) -> list[OrderReport] | None:
         return _REPORTS.validate_json(row[0])
 
 
+def put_comparison(connection: Connection, made: ComparisonMade, absences: Sequence[Absence]) -> None:
+    """Absences are replaced: an order that was found, or of which this session knows nothing yet, has none."""
+    connection.execute(_PUT, ("comparison", "newest", _COMPARISON.dump_json(made).decode()))
+    connection.execute("DELETE FROM facts WHERE kind = 'absence'")
+    for absence in absences:
+        connection.execute(_PUT, ("absence", absence.order_ref, _ABSENCE.dump_json(absence).decode()))
+
+
+def comparison(connection: Connection) -> ComparisonMade | None:
+    row = connection.row("SELECT body FROM facts WHERE kind = 'comparison' AND name = 'newest'")
+    with undamaged("the comparison with the broker's records"):
+        return _COMPARISON.validate_json(row[0]) if row else None
+
+
+def absences(connection: Connection) -> dict[str, Absence]:
+    """By order reference."""
+    rows = connection.rows("SELECT name, body FROM facts WHERE kind = 'absence' ORDER BY name")
+    with undamaged("what was not found at the broker"):
+        return {name: _ABSENCE.validate_json(body) for name, body in rows}
+
+
+_COMPARISON: TypeAdapter[ComparisonMade] = TypeAdapter(ComparisonMade)
+_ABSENCE: TypeAdapter[Absence] = TypeAdapter(Absence)
 _REPORTS: TypeAdapter[list[OrderReport]] = TypeAdapter(list[OrderReport])

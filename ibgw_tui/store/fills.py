@@ -37,15 +37,19 @@ def contradiction(connection: Connection, record: OrderRecord, execution: Execut
     return None
 
 
-def is_said(connection: Connection, contradiction: str, order_ref: str) -> bool:
+def is_said(connection: Connection, contradiction: str, order_ref: str | None) -> bool:
     """Whether it was recorded before: a report that comes again is no second discrepancy."""
-    sql = "SELECT 1 FROM discrepancies WHERE text = ? AND order_ref = ?"
+    sql = "SELECT 1 FROM discrepancies WHERE text = ? AND order_ref IS ?"
     return connection.row(sql, (contradiction, order_ref)) is not None
+
+
+def is_known(connection: Connection, exec_id: str) -> bool:
+    return connection.row("SELECT 1 FROM executions WHERE exec_id = ?", (exec_id,)) is not None
 
 
 def add(connection: Connection, record: OrderRecord, execution: ExecutionReport) -> bool:
     """False when this execution is known already."""
-    if connection.row("SELECT 1 FROM executions WHERE exec_id = ?", (execution.exec_id,)) is not None:
+    if is_known(connection, execution.exec_id):
         return False
     if execution.corrects is not None:
         connection.execute(

@@ -16,7 +16,9 @@ from ibgw_tui.core.errors import InvalidRequest, NotFound
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Status
 from ibgw_tui.core.orders import Contract, Preview
 from ibgw_tui.core.records import (
+    Absence,
     AuditEntry,
+    ComparisonMade,
     CompletedCycle,
     Discrepancy,
     Exposure,
@@ -41,7 +43,7 @@ from ibgw_tui.store.lease import require_lease, to_lease
 from ibgw_tui.store.rows import LINE_SQL, RECORD_SQL, from_us, to_line, to_record, to_us
 from ibgw_tui.store.switch_row import read_switch
 
-REST_SECONDS, REST_SHARE, LONGEST_REST = 0.002, 4, 0.5
+REST_SECONDS, REST_SHARE, LONGEST_REST = 0.002, 9, 0.5
 """What an automated actor rests between two commits: at least so long, and so many times as long as the commit took.
 
 A person is then not kept waiting, neither for the lock nor for a processor that a dozen runaway agents share. One who
@@ -193,6 +195,9 @@ class OrderStore:
         """Fills that count, oldest first: exec_id, quantity, price (Decimal), at, commission."""
         return fills.of_order(self._connection, order_ref)
 
+    def knows_execution(self, exec_id: str) -> bool:
+        return fills.is_known(self._connection, exec_id)
+
     def decisions(
         self, *, since: datetime | None = None, until: datetime | None = None, order_ref: str | None = None
     ) -> Iterator[RecordedDecision]:
@@ -235,6 +240,10 @@ class OrderStore:
         ref = groups.carrier(self._connection, wire_ref)
         return self.order(ref) if ref else None
 
+    def on_its_way(self, wire_ref: str) -> bool:
+        """Whether a change of it was sent and has no answer yet."""
+        return groups.on_its_way(self._connection, wire_ref) is not None
+
     def counted(self, order_ref: str) -> Money | None:
         """What its submission added to the session's notional."""
         return groups.counted(self._connection, order_ref)
@@ -250,9 +259,11 @@ class OrderStore:
         row = self._connection.row("SELECT holder, pid, token, heartbeat_us FROM lease WHERE id = 1 AND holder <> ''")
         return to_lease(row) if row else None
 
-    def discrepancies(self, *, limit: int = 50) -> list[Discrepancy]:
+    def discrepancies(self, *, limit: int = 50, after: int = 0) -> list[Discrepancy]:
+        """Newest first."""
         rows = self._connection.rows(
-            "SELECT seq, at_us, order_ref, text FROM discrepancies ORDER BY seq DESC LIMIT ?", (limit,)
+            "SELECT seq, at_us, order_ref, text FROM discrepancies WHERE seq > ? ORDER BY seq DESC LIMIT ?",
+            (after, limit),
         )
         return [Discrepancy(row[0], from_us(row[1]), row[2], row[3]) for row in rows]
 
@@ -314,6 +325,18 @@ class OrderStore:
 
     def foreign_orders(self) -> list[OrderReport] | None:
         return facts.foreign_orders(self._connection)
+
+    def put_comparison(self, made: ComparisonMade, absences: Sequence[Absence]) -> None:
+        """What the newest comparison with the broker's records was, and which orders it did not find."""
+        with self._connection.transaction():
+            facts.put_comparison(self._connection, made, absences)
+
+    def comparison(self) -> ComparisonMade | None:
+        return facts.comparison(self._connection)
+
+    def absences(self) -> dict[str, Absence]:
+        """By order reference, of this session with the broker."""
+        return facts.absences(self._connection)
 
     def positions(self, account: str | None = None) -> list[Position]:
         return facts.positions(self._connection, account)

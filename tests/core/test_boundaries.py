@@ -91,7 +91,8 @@ def shapes(made: Instrument) -> list[tuple[str, Side, OrderType, dict[str, Decim
         ("trail from a stop", BUY, TRAIL, {"trailing_amount": trail, "stop_price": ask + 3 * tick}),
         ("trail limit near", BUY, TRAIL_LIMIT, {"trailing_amount": trail, "limit_offset": tick}),
         ("trail limit far", BUY, TRAIL_LIMIT, {"trailing_amount": trail, "limit_offset": abs(ask) + 7 * tick}),
-        ("trail limit", SELL, TRAIL_LIMIT, {"trailing_amount": trail, "limit_offset": tick}),
+        ("trail limit near", SELL, TRAIL_LIMIT, {"trailing_amount": trail, "limit_offset": tick}),
+        ("trail limit far", SELL, TRAIL_LIMIT, {"trailing_amount": trail, "limit_offset": abs(ask) + 7 * tick}),
     ]
 
 

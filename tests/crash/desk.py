@@ -8,17 +8,17 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Callable, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from pathlib import Path
 from typing import Any, TypeVar
 
-from ibgw_tui.core.broker import Broker, Report
+from ibgw_tui.core.broker import Broker, LinkState, Report
 from ibgw_tui.core.errors import Conflict, OutcomeUnknown
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.orders import Approval
 from ibgw_tui.core.policy import FrequencyLimit, SessionLimit
-from ibgw_tui.core.records import LeaseState, OrderRecord, SwitchState
+from ibgw_tui.core.records import ComparisonMade, LeaseState, OrderRecord, SwitchState
 from ibgw_tui.core.rules import DeskRules, LiveRules
 from ibgw_tui.core.terms import Mode
 from ibgw_tui.service.asking import Asking
@@ -30,6 +30,7 @@ from ibgw_tui.service.previewing import Previewer
 from ibgw_tui.service.review import Review, Verdict
 from ibgw_tui.service.routing import Router
 from ibgw_tui.service.staging import Staged, Staging
+from ibgw_tui.service.standing import unexplained
 from ibgw_tui.service.submitting import Submitter
 from ibgw_tui.store import OrderStore
 from ibgw_tui.store.thread import StoreThread
@@ -176,7 +177,19 @@ class Seat:
         return await self.do(lambda: self._review.close_switch(reason))
 
     async def open_switch(self, reason: str) -> SwitchState:
-        return await self.do(lambda: self._review.open_switch(reason))
+        """All is connected and compared, and what fitted nothing is explained: only doubt stands against it."""
+
+        def open_it() -> SwitchState:
+            store = self.store
+            store.put_facts(link=(LinkState.CONNECTED.value, "", self.clock()))
+            made = ComparisonMade(self.clock(), complete=True, looked_up=0, absent=0)
+            store.put_comparison(made, list(store.absences().values()))
+            found = unexplained(store)
+            if found:
+                self._review.explain(found[0].seq, reason="a drill")
+            return self._review.open_switch(reason)
+
+        return await self.do(open_it)
 
     # ---- router, one step at a time
 
@@ -247,7 +260,9 @@ class Seat:
         due = [order for order in self.store.orders(statuses=[Status.APPROVED]) if order.reason_code is None]
         cancels = self.store.orders(statuses=[Status.CANCEL_REQUESTED, Status.IN_DOUBT])
         unsent = [order for order in cancels if order.cancel_asked_by and order.cancel_sent_at is None]
-        return not (waiting or due or unsent)
+        now = self.clock()
+        lapsed = self.store.lapsed(now, staged_before=now - timedelta(seconds=self.rules.preview_ttl_seconds))
+        return not (waiting or due or unsent or lapsed)
 
     def abandon(self) -> None:
         """After a death: the threads end, and nothing is written."""

@@ -19,6 +19,7 @@ from ibgw_tui.core.broker import (
     CancelRefused,
     CommissionReport,
     ExecutionReport,
+    LinkState,
     OrderReport,
     Position,
     Quote,
@@ -28,7 +29,7 @@ from ibgw_tui.core.broker import (
 from ibgw_tui.core.errors import InvalidRequest
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.orders import BrokerOrder, Contract, OrderIntent
-from ibgw_tui.core.records import OrderRecord
+from ibgw_tui.core.records import ComparisonMade, OrderRecord
 from ibgw_tui.core.rules import DeskRules, LiveRules
 from ibgw_tui.core.terms import KillSwitch, Mode, QuoteStatus
 from ibgw_tui.service.asking import Asking
@@ -173,6 +174,17 @@ class BenchDesk:
         facts = [await self.broker.account(account) for account in self.broker.accounts]
         await self.do(lambda: self.store.put_facts(quotes=[quote], accounts=facts))
 
+    async def compared(self) -> None:
+        """What a router does that is connected, and finds the broker's records complete."""
+        link = (LinkState.CONNECTED.value, "", self.clock())
+        made = ComparisonMade(self.clock(), complete=True, looked_up=0, absent=0)
+
+        def put() -> None:
+            self.store.put_facts(link=link)
+            self.store.put_comparison(made, list(self.store.absences().values()))
+
+        await self.do(put)
+
     async def staged(self, **changes: Any) -> OrderRecord:
         return (await self.do(lambda: self.staging.stage(an_intent_data(**changes)))).record
 
@@ -229,6 +241,7 @@ async def bench_desk(folder: Path, *, opened: bool = True, **changes: Any) -> As
     desk = BenchDesk(thread, path, clock, rules(**changes))
     await desk.open()
     if opened:
+        await desk.compared()
         state = await desk.do(lambda: desk.review.open_switch("start of day"))
         assert state.state is KillSwitch.OPEN
     try:

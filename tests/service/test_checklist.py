@@ -35,6 +35,7 @@ async def filled(desk: BenchDesk) -> str:
 async def drill(desk: BenchDesk, seconds: int = 30) -> None:
     await desk.do(lambda: desk.review.close_switch("drill"))
     desk.clock.forward(seconds=seconds)
+    await desk.compared()
     await desk.do(lambda: desk.review.open_switch("drill is over"))
 
 
@@ -90,6 +91,7 @@ async def test_the_newest_completed_paper_order_is_the_evidence(tmp_path: Path) 
 async def test_the_first_opening_is_no_test(tmp_path: Path) -> None:
     async with bench_desk(tmp_path, opened=False) as desk:
         assert await desk.do(desk.store.switch_test) is None
+        await desk.compared()
         await desk.do(lambda: desk.review.open_switch("start of day"))
         assert await desk.do(desk.store.switch_test) is None
         await desk.do(lambda: desk.review.close_switch("end of day"))
@@ -105,9 +107,11 @@ async def test_the_newest_closing_that_was_opened_again_is_the_test(tmp_path: Pa
         desk.clock.forward(seconds=10)
         await desk.do(lambda: desk.staging.arm_kill_switch("another one closes what is closed"))
         desk.clock.forward(seconds=10)
+        await desk.compared()
         await desk.do(lambda: desk.review.open_switch("over"))
         opened_at = desk.clock()
         desk.clock.forward(seconds=10)
+        await desk.compared()
         await desk.do(lambda: desk.review.open_switch("opening what is open changes nothing of it"))
         test = await desk.do(desk.store.switch_test)
         assert test is not None

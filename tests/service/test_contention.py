@@ -19,7 +19,7 @@ async def test_beside_seven_processes_that_commit_without_pause(tmp_path: Path) 
         alone = await work_beside(desk, references[:ALONE], arm_every=6, think=0.01)
         with runaway_agents(desk.path, AGENTS):
             times = await work_beside(desk, references[ALONE:], arm_every=6, think=0.01)
-        assert times.commits - 3 * BESIDE > 100, "the agents did commit meanwhile"
+        assert times.commits - 3 * BESIDE > 7, "the agents did commit meanwhile"
         # What the machine is busy with besides, an operator who is alone waits for, too.
         assert percentile(times.approve, 50) < max(60, 6 * percentile(alone.approve, 50)), (alone, times)
         assert percentile(times.approve, 95) < max(250, 6 * percentile(alone.approve, 95)), (alone, times)

@@ -12,6 +12,7 @@ import pytest
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.orders import BrokerOrder
 from tests.service.bench_desk import BenchDesk, bench_desk
+from tests.service.contention import reopen
 from tests.service.filling import MANY, ROOMY, make
 
 SMALL, LARGE = 20, 2000
@@ -57,7 +58,7 @@ def look_and_decide(desk: BenchDesk, references: list[str]) -> dict[str, int]:
         "close the switch": partial(desk.review.close_switch, "test"),
     }
     counted = {name: steps(desk, act) for name, act in acts.items()}
-    desk.review.open_switch("test")
+    reopen(desk.store)
     again = views.ticket(references[0]).shown
     assert again is not None
     desk.review.approve(again)

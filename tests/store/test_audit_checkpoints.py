@@ -167,6 +167,9 @@ async def test_a_router_writes_one_at_start_and_one_at_its_end(saved: Checkpoint
         clock=clock,
     ) as desk:
         await _until(lambda: len(saved.read().good) == 1)
+        async with asyncio.timeout(10):
+            while (await desk.desk()).against_opening:  # until the router is connected, and has compared
+                await asyncio.sleep(0.01)
         await desk.open_switch("go")
         await _until(lambda: len(saved.read().good) == 2)
         await desk.close_switch("lunch")
