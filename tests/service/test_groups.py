@@ -10,9 +10,10 @@ import pytest
 from ibgw_tui.core.broker import BrokerSnapshot, BrokerState, ModifyRefused, OrderReport
 from ibgw_tui.core.errors import Conflict, InvalidRequest, NotPermitted, OutcomeUnknown
 from ibgw_tui.core.lifecycle import Status
+from ibgw_tui.core.reconcile import compare
 from ibgw_tui.core.records import OrderRecord
 from ibgw_tui.core.terms import OrderType, Side
-from ibgw_tui.service.hearing import hear
+from ibgw_tui.service.hearing import hear, is_news
 from ibgw_tui.service.staging import Staging
 from tests.service.bench_desk import BenchDesk, bench_desk, fill, working
 
@@ -213,3 +214,20 @@ async def test_what_cannot_be_meant_as_a_change(tmp_path: Path) -> None:
         await modified(desk, old.order_ref, quantity="4")
         with pytest.raises(Conflict, match="on its way already"):
             await desk.do(lambda: desk.staging.stage_modify(old.order_ref, {"quantity": "5"}))
+
+
+async def test_after_a_crash_a_change_is_looked_up_by_its_terms(tmp_path: Path) -> None:
+    async with bench_desk(tmp_path) as desk:
+        old = await at_work(desk, quantity="3")
+        new = await modified(desk, old.order_ref, limit_price="101")
+        snapshot = desk.broker.snapshots
+        assert snapshot is not None
+        before, after = as_sent(old, desk), as_sent(new, desk)
+        for shown, absent in ((before, True), (after, False)):
+            made = compare([old, new], snapshot.replaced(open_orders=(shown,)))
+            assert [comparison.absent for comparison in made.comparisons] == [False, absent]
+            assert not made.others
+        assert await desk.do(lambda: is_news(desk.store, after)) and not new.took_over
+        await told(desk, after)
+        assert (await desk.read(new.order_ref)).took_over
+        assert not await desk.do(lambda: is_news(desk.store, after))
