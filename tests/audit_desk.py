@@ -266,10 +266,10 @@ BEHIND_THE_LOG: dict[str, tuple[str, str]] = {
     "order deleted": ("DELETE FROM orders WHERE seq = 1", "orders"),
     "order added": (
         (
-            "INSERT INTO orders SELECT 999, 'o-stranger', revision, revises, status, staged_by, account, symbol, side, "
-            "order_type, quantity, limit_price, stop_price, staged_us, updated_us, mode, con_id, currency, notional_u, "
-            "preview_expires_us, approval_expires_us, worst, refusal_code, submit_asked, '0', average_price, commission, "
-            "perm_id, reason_code, reason, cancel_asked_by, cancel_sent_us, intent FROM orders WHERE seq = 1"
+            "INSERT INTO orders (order_ref, revision, status, staged_by, account, symbol, side, order_type, quantity, "
+            "limit_price, stop_price, staged_us, updated_us, intent) SELECT 'o-stranger', revision, status, staged_by, "
+            "account, symbol, side, order_type, quantity, limit_price, stop_price, staged_us, updated_us, intent "
+            "FROM orders WHERE seq = 1"
         ),
         "orders",
     ),

@@ -25,6 +25,7 @@ COMMANDS = {
     "router": f"{_HERE}.desk:router",
     "status": f"{_HERE}.desk:status",
     "stage": f"{_HERE}.orders:stage",
+    "modify": f"{_HERE}.orders:modify",
     "list": f"{_HERE}.orders:list_orders",
     "show": f"{_HERE}.orders:show",
     "wait": f"{_HERE}.orders:wait",
@@ -39,6 +40,7 @@ COMMANDS = {
     "backup": f"{_HERE}.backup:backup",
     "restore": f"{_HERE}.backup:restore",
     "config": f"{_HERE}.settings:config",
+    "twsim": f"{_HERE}.twsim:twsim",
     "completion": f"{_HERE}.completion:completion",
 }
 """Name -> where it lives; imported when it is named."""

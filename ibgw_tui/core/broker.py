@@ -21,6 +21,7 @@ from ibgw_tui.core.terms import (
     Mode,
     Moment,
     Money,
+    OrderType,
     QuoteStatus,
     Side,
 )
@@ -110,6 +111,25 @@ class OrderReport(Frozen):
     average_price: Amount | None = None
     text: str = ""
     at: Moment
+    order_type: OrderType | None = None
+    """The terms as the broker has them; None where it did not say. A modify is done when they are the new ones."""
+    limit_price: Amount | None = None
+    stop_price: Amount | None = None
+    """Of a trailing order the initial stop it was given, not where its trigger stands by now."""
+    trailing_amount: Amount | None = None
+    trailing_percent: Amount | None = None
+
+
+def shows_terms(report: OrderReport, order: BrokerOrder) -> bool:
+    """Whether the broker has the order with these terms. What it did not say proves nothing."""
+    return (
+        report.order_type is order.order_type
+        and report.quantity == order.quantity
+        and report.limit_price == order.limit_price
+        and report.stop_price == order.stop_price
+        and report.trailing_amount == order.trailing_amount
+        and report.trailing_percent == order.trailing_percent
+    )
 
 
 class ExecutionReport(Frozen):
@@ -142,6 +162,15 @@ class CancelRefused(Frozen):
     at: Moment
 
 
+class ModifyRefused(Frozen):
+    """The broker would not change the order: its old terms stand, and it may be alive."""
+
+    order_ref: str
+    code: int
+    text: str
+    at: Moment
+
+
 class LinkState(StrEnum):
     CONNECTED = "connected"
     BROKER_UNREACHABLE = "broker_unreachable"
@@ -164,7 +193,7 @@ class Notice(Frozen):
     at: Moment
 
 
-Report = OrderReport | ExecutionReport | CommissionReport | CancelRefused | LinkReport | Notice
+Report = OrderReport | ExecutionReport | CommissionReport | CancelRefused | ModifyRefused | LinkReport | Notice
 
 
 class BrokerSnapshot(Frozen):
@@ -211,7 +240,14 @@ class OrderRoute(Protocol):
     async def close(self) -> None: ...
 
     async def place(self, order: BrokerOrder) -> None:
-        """Send. Raises NotConnected (provably nothing left) or OutcomeUnknown."""
+        """Send, with its exits where it has some. Raises NotConnected (provably nothing left) or OutcomeUnknown."""
+        ...
+
+    async def modify(self, order: BrokerOrder) -> None:
+        """Give a working order of ours, named by its reference, these terms; reports tell the outcome.
+
+        Raises NotConnected (provably nothing left) or OutcomeUnknown.
+        """
         ...
 
     async def cancel(self, order_ref: str) -> None:

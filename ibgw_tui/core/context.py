@@ -16,7 +16,16 @@ from enum import StrEnum
 from pydantic import Field
 
 from ibgw_tui.core.broker import Quote
-from ibgw_tui.core.orders import Approval, ApprovalStatus, Contract, OrderIntent, Preview, PriceStep, Session
+from ibgw_tui.core.orders import (
+    Approval,
+    ApprovalStatus,
+    Contract,
+    OrderIntent,
+    Preview,
+    PriceStep,
+    Session,
+    exit_orders,
+)
 from ibgw_tui.core.records import SwitchState, Tally
 from ibgw_tui.core.terms import (
     EXACT,
@@ -80,6 +89,9 @@ class OrderTerms:
             trailing_amount=intent.trailing_amount,
             trailing_percent=intent.trailing_percent,
             limit_offset=intent.limit_offset,
+            exits=tuple(
+                ExitTerms(leg.leg, leg.order_type, leg.limit_price, leg.stop_price) for leg in exit_orders("", intent)
+            ),
         )
 
     def exit_leg(self, terms: ExitTerms) -> OrderTerms:

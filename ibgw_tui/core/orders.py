@@ -92,6 +92,14 @@ class OrderIntent(Frozen):
     expiry: Expiry | None = None
     strike: PositiveAmount | None = None
     right: OptionRight | None = None
+    take_profit_price: Amount | None = None
+    """Of a bracket: the limit at which the position is closed with a gain. Either exit makes a bracket."""
+    stop_loss_price: Amount | None = None
+    """Of a bracket: the trigger at which it is closed with a loss."""
+    stop_loss_limit_price: Amount | None = None
+    """The limit of the stop-loss; without one it goes to the market."""
+    modifies: OrderRef | None = None
+    """A working order that is to become this one. Contract, side, account and type stay what they are."""
     rationale: Annotated[str, AfterValidator(_rationale)] = ""
     """Why, in the agent's words. Untrusted text: sanitised here and again where it is drawn."""
 
@@ -141,10 +149,31 @@ def shape_problems(data: Mapping[str, Any]) -> list[str]:
         problems += [f"{name}: an option needs one" for name in ("expiry", "strike", "right") if not data.get(name)]
     if data.get("asset_class") == AssetClass.FUTURE and not data.get("expiry"):
         problems.append("expiry: a future needs one, as YYYYMMDD")
+    problems += _bracket_problems(data, order_type)
     if data.get("asset_class") != AssetClass.FUTURE:
-        for name in ("limit_price", "stop_price"):
+        for name in ("limit_price", "stop_price", *EXIT_FIELDS):
             if _not_positive(data.get(name)):
                 problems.append(f"{name}: must be greater than zero (only a future may trade at or below zero)")
+    return problems
+
+
+EXIT_FIELDS = ("take_profit_price", "stop_loss_price", "stop_loss_limit_price")
+
+
+def _bracket_problems(data: Mapping[str, Any], order_type: OrderType | None) -> list[str]:
+    """The shape of a bracket. Whether its prices are on their sides is a decision, and needs the market."""
+    given = [name for name in EXIT_FIELDS if data.get(name) not in (None, "")]
+    if not given:
+        return []
+    problems = []
+    if "stop_loss_limit_price" in given and "stop_loss_price" not in given:
+        problems.append("stop_loss_limit_price: needs a stop_loss_price, too")
+    if order_type in _TRAILING:
+        problems.append(f"{given[0]}: a {order_type.value} order cannot be the entry of a bracket")
+    if data.get("time_in_force") == TimeInForce.IOC:
+        problems.append(f"{given[0]}: an ioc order cannot be the entry of a bracket; its exits have to outlive it")
+    if data.get("modifies"):
+        problems.append(f"{given[0]}: a modify changes one order; leave the exits out")
     return problems
 
 
@@ -339,6 +368,49 @@ class Approval(Frozen):
     """None when there was no quote."""
 
 
+class ExitOrder(Frozen):
+    """One exit of a bracket: the other side, the same quantity, alive once the entry has filled.
+
+    The exits of one entry cancel each other: what one fills the other loses.
+    """
+
+    order_ref: OrderRef
+    leg: str
+    """'take_profit' or 'stop_loss'."""
+    order_type: OrderType
+    limit_price: Amount | None = None
+    stop_price: Amount | None = None
+
+
+TAKE_PROFIT, STOP_LOSS = "take_profit", "stop_loss"
+
+
+def exit_orders(order_ref: str, intent: OrderIntent) -> tuple[ExitOrder, ...]:
+    """The exits that an intent asks for; none when it is no bracket. Their references follow from the entry's."""
+    exits = []
+    if intent.take_profit_price is not None:
+        exits.append(
+            ExitOrder(
+                order_ref=f"{order_ref}.tp",
+                leg=TAKE_PROFIT,
+                order_type=OrderType.LIMIT,
+                limit_price=intent.take_profit_price,
+            )
+        )
+    if intent.stop_loss_price is not None:
+        limit = intent.stop_loss_limit_price
+        exits.append(
+            ExitOrder(
+                order_ref=f"{order_ref}.sl",
+                leg=STOP_LOSS,
+                order_type=OrderType.STOP if limit is None else OrderType.STOP_LIMIT,
+                limit_price=limit,
+                stop_price=intent.stop_loss_price,
+            )
+        )
+    return tuple(exits)
+
+
 class BrokerOrder(Frozen):
     """Everything the wire needs, and nothing that needs a decision."""
 
@@ -356,6 +428,8 @@ class BrokerOrder(Frozen):
     time_in_force: TimeInForce = TimeInForce.DAY
     good_till: Moment | None = None
     outside_hours: bool = False
+    exits: tuple[ExitOrder, ...] = ()
+    """Of a bracket: sent with the entry in one act, tied to it and to each other by the broker's own means."""
 
     @classmethod
     def of(cls, preview: Preview) -> BrokerOrder:
@@ -368,7 +442,23 @@ class BrokerOrder(Frozen):
         shared = {name: getattr(intent, name) for name in cls.model_fields if name in OrderIntent.model_fields}
         # Hours are for the decision; on the wire they would only be weight.
         named = contract.model_copy(update={"liquid_hours": None, "trading_hours": None})
-        return cls(order_ref=order_ref, contract=named, **shared)
+        return cls(order_ref=order_ref, contract=named, exits=exit_orders(order_ref, intent), **shared)
+
+    def exit_order(self, leg: ExitOrder) -> BrokerOrder:
+        """One exit as an order of its own, as the broker keeps it."""
+        return BrokerOrder(
+            order_ref=leg.order_ref,
+            account=self.account,
+            contract=self.contract,
+            side=Side.SELL if self.side is Side.BUY else Side.BUY,
+            quantity=self.quantity,
+            order_type=leg.order_type,
+            limit_price=leg.limit_price,
+            stop_price=leg.stop_price,
+            time_in_force=self.time_in_force,
+            good_till=self.good_till,
+            outside_hours=self.outside_hours,
+        )
 
 
 def canonical_json(value: Any) -> bytes:
@@ -416,7 +506,19 @@ def order_sentence(intent: OrderIntent, currency: str = "") -> str:
         )
         if part
     )
-    return f"{intent.side.value.upper()} {intent.quantity:,f} {name} {price}, {force}, in {intent.account}"
+    sentence = f"{intent.side.value.upper()} {intent.quantity:,f} {name} {price}, {force}, in {intent.account}"
+    return sentence + _exits(intent, unit) + (f"; changes {intent.modifies}" if intent.modifies else "")
+
+
+def _exits(intent: OrderIntent, unit: str) -> str:
+    parts = []
+    if intent.take_profit_price is not None:
+        parts.append(f"take profit at {_text(intent.take_profit_price)}{unit}")
+    if intent.stop_loss_price is not None:
+        limit = intent.stop_loss_limit_price
+        at = f" with limit {_text(limit)}{unit}" if limit is not None else ""
+        parts.append(f"stop loss at {_text(intent.stop_loss_price)}{unit}{at}")
+    return "; " + ", ".join(parts) if parts else ""
 
 
 def _text(value: Decimal | None) -> str:

@@ -275,8 +275,9 @@ def max_position(order: OrderTerms, policy: LimitPolicy, context: LimitContext) 
         words, action = "the position and the open orders are not known", "wait for the broker's positions"
         return _unknown(check, code, words, number(limit), "units", action)
     # The exits of a bracket close what the entry opens: they count on their own side, as the entry does on its.
-    longest = EXACT.add(EXACT.add(held.filled, buys), order.quantity if order.side is Side.BUY else _ZERO)
-    shortest = EXACT.subtract(EXACT.subtract(held.filled, sells), order.quantity if order.side is Side.SELL else _ZERO)
+    left = EXACT.subtract(order.quantity, context.modifies.filled) if context.modifies else order.quantity
+    longest = EXACT.add(EXACT.add(held.filled, buys), left if order.side is Side.BUY else _ZERO)
+    shortest = EXACT.subtract(EXACT.subtract(held.filled, sells), left if order.side is Side.SELL else _ZERO)
     worst = max(longest, shortest.copy_negate(), _ZERO)
     broken = worst > limit
     allowed = number(limit)

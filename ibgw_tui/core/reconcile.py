@@ -11,8 +11,9 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ibgw_tui.core.broker import BrokerSnapshot, ExecutionReport, LinkState, OrderReport
+from ibgw_tui.core.broker import BrokerSnapshot, ExecutionReport, LinkState, OrderReport, shows_terms
 from ibgw_tui.core.lifecycle import Status
+from ibgw_tui.core.orders import BrokerOrder
 from ibgw_tui.core.records import Absence, ComparisonMade, OrderRecord
 
 LATELY = timedelta(minutes=2)
@@ -47,11 +48,13 @@ class Reconciliation:
 
 
 def compare(sent: Iterable[OrderRecord], snapshot: BrokerSnapshot) -> Reconciliation:
-    """Join by our order reference. `sent` are orders the broker has or may have.
+    """Join by the reference the broker knows an order by. `sent` are orders the broker has or may have.
 
     Open orders, completed orders and executions are looked at together: an order may be in any of them.
+    A change that is on its way is there only when its terms are: the order it changes proves nothing of it.
     """
-    refs = [record.order_ref for record in sent]
+    records = list(sent)
+    refs = [record.on_wire for record in records]
     executions: dict[str, list[ExecutionReport]] = {ref: [] for ref in refs}
     reports: dict[str, list[OrderReport]] = {ref: [] for ref in refs}
     others: list[OrderReport | ExecutionReport] = []
@@ -59,8 +62,20 @@ def compare(sent: Iterable[OrderRecord], snapshot: BrokerSnapshot) -> Reconcilia
         executions.get(execution.order_ref, others).append(execution)
     for report in (*snapshot.open_orders, *snapshot.completed_orders):
         reports.get(report.order_ref, others).append(report)
-    comparisons = tuple(Comparison(ref, tuple(executions[ref]), tuple(reports[ref])) for ref in refs)
+    comparisons = tuple(_beside(record, executions[record.on_wire], reports[record.on_wire]) for record in records)
     return Reconciliation(comparisons, tuple(others), snapshot.complete)
+
+
+def _beside(record: OrderRecord, executions: list[ExecutionReport], reports: list[OrderReport]) -> Comparison:
+    if is_change_underway(record) and record.preview is not None:
+        wire = BrokerOrder.of(record.preview)
+        return Comparison(record.order_ref, (), tuple(report for report in reports if shows_terms(report, wire)))
+    return Comparison(record.order_ref, tuple(executions), tuple(reports))
+
+
+def is_change_underway(record: OrderRecord) -> bool:
+    """A modify that was sent and has not taken effect: the order it changes carries on."""
+    return record.intent.modifies is not None and not record.took_over
 
 
 def is_unanswered(record: OrderRecord) -> bool:

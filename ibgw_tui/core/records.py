@@ -46,6 +46,20 @@ class OrderRecord:
     """The same in words. Sanitised."""
     cancel_asked_by: str | None
     cancel_sent_at: datetime | None
+    parent: str | None = None
+    """Of an exit of a bracket: reference of its entry."""
+    leg: str | None = None
+    """'take_profit' or 'stop_loss'."""
+    wire_ref: str = ""
+    """The reference the broker knows it by: its own, or of a modify that of the order it changed."""
+    took_over: bool = False
+    """Of a modify: it has taken effect, and the order it changed is superseded."""
+    filled_before: Decimal = Decimal(0)
+    """Of a modify that took effect: what was filled before it did. `filled` includes it."""
+
+    @property
+    def on_wire(self) -> str:
+        return self.wire_ref or self.order_ref
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,6 +66,12 @@ class Book:
     def finished(self, account: str) -> list[BookOrder]:
         return [o for o in self.orders.values() if not o.is_open and o.wire.account == account]
 
+    def group_of(self, order: BookOrder) -> list[BookOrder]:
+        """The other open orders of its one-cancels-all group."""
+        group = order.links.group
+        others = self.open(order.wire.account) if group else []
+        return [other for other in others if other is not order and other.links.group == group]
+
     def executed(self, account: str) -> list[Execution]:
         return [e for e in self.executions if e.report.account == account]
 

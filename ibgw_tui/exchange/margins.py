@@ -13,7 +13,7 @@ from decimal import Decimal
 
 from ibgw_tui.core.broker import WhatIf
 from ibgw_tui.core.orders import BrokerOrder
-from ibgw_tui.core.terms import AssetClass, Money, Side
+from ibgw_tui.core.terms import EXACT, AssetClass, Money, Side
 from ibgw_tui.exchange.accounts import BASE_CURRENCY, Account
 from ibgw_tui.exchange.exact import less, rounded, times, total
 from ibgw_tui.exchange.instruments import INSTRUMENTS, Instrument
@@ -92,7 +92,8 @@ def standing_of(
     sells: dict[int, Decimal] = {}
     for wire, quantity in [(order.wire, order.remaining) for order in working] + ([(new, new.quantity)] if new else []):
         side = buys if wire.side is Side.BUY else sells
-        side[wire.contract.con_id] = total(side.get(wire.contract.con_id, ZERO), quantity)
+        # Every open order is counted here whenever another one is placed: no canonical form on the way.
+        side[wire.contract.con_id] = EXACT.add(side.get(wire.contract.con_id, ZERO), quantity)
     requirements = [
         _worst(INSTRUMENTS[con_id], account.quantity_of(con_id), buys.get(con_id, ZERO), sells.get(con_id, ZERO), marks)
         for con_id in sorted({*buys, *sells, *(con_id for con_id, _ in account.open())})

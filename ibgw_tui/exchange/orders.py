@@ -28,6 +28,21 @@ class Ending(StrEnum):
     FILL_AFTER = "fill_after"
 
 
+@dataclass(frozen=True, slots=True)
+class Links:
+    """What ties an order to others of its account."""
+
+    parent: str = ""
+    """Reference of the order that has to fill first; with its end this one ends, too."""
+    group: str = ""
+    """One cancels all: a fill of one order of the group cancels the others."""
+    reduces: bool = False
+    """A fill takes its quantity off the others, rather than cancelling them."""
+
+
+UNLINKED = Links()
+
+
 @dataclass(slots=True)
 class BookOrder:
     """Mutable; owned by the exchange alone."""
@@ -48,6 +63,11 @@ class BookOrder:
     """The present limit: of a trailing order it is set by the trigger."""
     ending: Ending | None = None
     text: str = ""
+    links: Links = UNLINKED
+    waiting: bool = False
+    """For its parent to fill: it neither trades nor trails."""
+    expires_at: datetime | None = None
+    """The end of the session that a day order lives for, in a market that keeps hours."""
     _dumped_wire: dict[str, Any] | None = field(default=None, repr=False, compare=False)
 
     @property
@@ -60,7 +80,7 @@ class BookOrder:
 
     @property
     def remaining(self) -> Decimal:
-        return less(self.wire.quantity, self.filled)
+        return less(self.wire.quantity, self.filled) if self.filled else self.wire.quantity
 
     @property
     def is_open(self) -> bool:
@@ -78,6 +98,10 @@ class BookOrder:
         if not self.remaining:
             self.state = BrokerState.FILLED
         self.changed_at = at
+
+    def replace(self, wire: BrokerOrder, at: datetime) -> None:
+        """Other terms for the same order."""
+        self.wire, self.changed_at, self._dumped_wire = wire, at, None
 
     def move(self, state: BrokerState, at: datetime, text: str = "") -> None:
         self.state, self.changed_at, self.text = state, at, text
@@ -97,6 +121,11 @@ class BookOrder:
             average_price=divided(self.value, self.filled) if self.filled else None,
             text=self.text,
             at=self.changed_at,
+            order_type=self.wire.order_type,
+            limit_price=self.wire.limit_price,
+            stop_price=self.wire.stop_price,
+            trailing_amount=self.wire.trailing_amount,
+            trailing_percent=self.wire.trailing_percent,
         )
 
     def dump(self) -> dict[str, Any]:
@@ -117,6 +146,9 @@ class BookOrder:
             "limit": None if self.limit is None else as_text(self.limit),
             "ending": self.ending.value if self.ending else None,
             "text": self.text,
+            "links": [self.links.parent, self.links.group, self.links.reduces],
+            "waiting": self.waiting,
+            "expires_at": None if self.expires_at is None else iso(self.expires_at),
         }
 
     @classmethod
@@ -135,4 +167,8 @@ class BookOrder:
             limit=None if data["limit"] is None else from_text(data["limit"]),
             ending=Ending(data["ending"]) if data["ending"] else None,
             text=data["text"],
+            # Markets were saved before orders could be linked.
+            links=Links(*data.get("links", ())),
+            waiting=data.get("waiting", False),
+            expires_at=datetime.fromisoformat(data["expires_at"]) if data.get("expires_at") else None,
         )

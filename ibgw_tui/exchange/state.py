@@ -6,6 +6,7 @@ the future depends on is in it.
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from datetime import datetime
 from decimal import DecimalException
 from typing import Any
@@ -15,6 +16,7 @@ from ibgw_tui.exchange.accounts import Account
 from ibgw_tui.exchange.book import Book
 from ibgw_tui.exchange.exact import as_text, from_text
 from ibgw_tui.exchange.floor import Floor
+from ibgw_tui.exchange.quotes import Touch
 
 VERSION = 1
 
@@ -33,6 +35,7 @@ def dump_floor(floor: Floor) -> dict[str, Any]:
         "accounts": [account.dump() for account in floor.accounts.values()],
         "book": floor.book.dump(),
         "used": [[con_id, side.value, as_text(size)] for (con_id, side), size in floor.used.items()],
+        "pins": {str(con_id): [as_text(number) for number in astuple(pin)] for con_id, pin in floor.pins.items()},
     }
 
 
@@ -61,4 +64,6 @@ def _load(data: dict[str, Any]) -> Floor:
         book=Book.load(data["book"]),
         accounts={account.account_id: account for account in accounts},
         used={(con_id, Side(side)): from_text(size) for con_id, side, size in data["used"]},
+        # Markets were saved before prices could be pinned.
+        pins={int(con_id): Touch(*map(from_text, numbers)) for con_id, numbers in data.get("pins", {}).items()},
     )

@@ -219,7 +219,11 @@ def limit_bars(
     market = Market.of(quote, now) if quote else None
     price = worst_case_price(order, policy, market)
     notional = notional_of(order, price) if price else Decimal(0)
-    zero, one = Decimal(0), Decimal(1)
+    exits = [order.exit_leg(terms) for terms in order.exits]
+    prices = [worst_case_price(leg, policy, market) for leg in exits]
+    # Each leg of a bracket counts in the session; the other limits are of one order.
+    in_session = sum((notional_of(leg, at) for leg, at in zip(exits, prices, strict=True) if at), notional)
+    zero, legs = Decimal(0), Decimal(1 + len(exits))
     frequency, session = policy.frequency_limit, policy.session_limit
     session_cap = session.max_session_notional if session else None
     currency = order.currency
@@ -239,21 +243,21 @@ def limit_bars(
         (
             f"orders in {frequency.window_seconds} s" if frequency else "orders in a window",
             Decimal(tally.submitted_in_window),
-            one,
+            legs,
             _number(frequency.max_orders if frequency else None),
             "orders",
         ),
         (
             "orders in session",
             Decimal(tally.submitted_in_session),
-            one,
+            legs,
             _number(session.max_orders_per_session if session else None),
             "orders",
         ),
         (
             "session notional",
             tally.session_notional.get(currency, zero),
-            notional,
+            in_session,
             session_cap.amount if session_cap else None,
             currency,
         ),

@@ -13,11 +13,14 @@ from ibgw_tui.core.broker import (
     CommissionReport,
     ExecutionReport,
     LinkReport,
+    ModifyRefused,
     Notice,
     OrderReport,
     Report,
+    shows_terms,
 )
 from ibgw_tui.core.lifecycle import Actor, IllegalTransition, Signal, Status, advance
+from ibgw_tui.core.orders import BrokerOrder
 from ibgw_tui.core.reconcile import belongs, is_unanswered
 from ibgw_tui.core.records import OrderRecord
 from ibgw_tui.core.terms import iso
@@ -47,21 +50,23 @@ def hear(store: OrderStore, report: Report, lease_token: int | None) -> None:
         return
     with store.write(lease_token=lease_token) as change:
         if isinstance(report, ExecutionReport):
-            _execution(store, change, report)
+            _execution(change, report)
         elif isinstance(report, OrderReport):
-            _order(store, change, report)
+            _order(change, report)
         elif isinstance(report, CommissionReport):
             change.add_commission(report.exec_id, report.commission)
         elif isinstance(report, CancelRefused):
-            _cancel_refused(store, change, report)
+            _cancel_refused(change, report)
+        elif isinstance(report, ModifyRefused):
+            _modify_refused(change, report)
         else:
             _notice(change, report)
 
 
 def is_news(store: OrderStore, report: OrderReport | ExecutionReport) -> bool:
     """Whether hearing it could change anything. A look without a transaction, for records that are read again."""
-    record = store.order(report.order_ref) if report.order_ref else None
-    if record is None or belongs(record, report):
+    record = store.carrier(report.order_ref) if report.order_ref else None
+    if record is None or belongs(record, report) or store.on_its_way(report.order_ref):
         return True
     if isinstance(report, ExecutionReport):
         return not store.knows_execution(report.exec_id)
@@ -74,8 +79,8 @@ def is_news(store: OrderStore, report: OrderReport | ExecutionReport) -> bool:
         return True
 
 
-def _execution(store: OrderStore, change: Change, report: ExecutionReport) -> None:
-    record = store.order(report.order_ref) if report.order_ref else None
+def _execution(change: Change, report: ExecutionReport) -> None:
+    record = change.carrier(report.order_ref) if report.order_ref else None
     if record is None:
         change.say_discrepancy(
             f"an execution {report.exec_id} of an order that is not ours ({report.order_ref or 'no reference'})"
@@ -107,8 +112,8 @@ def _execution(store: OrderStore, change: Change, report: ExecutionReport) -> No
         )
 
 
-def _order(store: OrderStore, change: Change, report: OrderReport) -> None:
-    record = store.order(report.order_ref) if report.order_ref else None
+def _order(change: Change, report: OrderReport) -> None:
+    record = change.carrier(report.order_ref) if report.order_ref else None
     if record is None:
         change.say_discrepancy(
             f"{STRANGER}: {report.side.value} {report.quantity:f} of contract {report.con_id} in {report.account} "
@@ -117,6 +122,10 @@ def _order(store: OrderStore, change: Change, report: OrderReport) -> None:
         return
     if _contradicts(change, record, report, "the broker's order"):
         return
+    modify = change.groups.on_its_way(report.order_ref)
+    if modify is not None and modify.preview is not None and shows_terms(report, BrokerOrder.of(modify.preview)):
+        record = _take_over(change, record, modify)
+        modify = None
     if report.perm_id is not None and record.perm_id is None:
         change.note(record, perm_id=report.perm_id)
     elif report.perm_id is not None and report.perm_id != record.perm_id:
@@ -127,6 +136,39 @@ def _order(store: OrderStore, change: Change, report: OrderReport) -> None:
     signal = _signal(report, record)
     if signal is not None:
         apply_signal(change, record, signal, one_line(report.text, 300))
+    if modify is not None and report.state in _FINAL:
+        words = f"the order it would have changed is {report.state.value}"
+        signal = Signal.CANCEL if report.state is BrokerState.CANCELLED else Signal.BROKER_REJECT
+        apply_signal(change, modify, signal, words)
+
+
+_FINAL = frozenset({BrokerState.FILLED, BrokerState.CANCELLED, BrokerState.REJECTED})
+
+
+def _take_over(change: Change, former: OrderRecord, modify: OrderRecord) -> OrderRecord:
+    """The broker shows the new terms: the modify carries on what the former order began."""
+    change.groups.carry_over(modify, former.filled)
+    apply_signal(change, former, Signal.REPLACE, f"changed into {modify.order_ref}")
+    modify = change.order(modify.order_ref)
+    apply_signal(
+        change,
+        modify,
+        Signal.ACKNOWLEDGE,
+        f"took the place of {former.order_ref}",
+        detail={"carried_over": f"{former.filled:f}"},
+        always=True,
+    )
+    return change.order(modify.order_ref)
+
+
+def _modify_refused(change: Change, report: ModifyRefused) -> None:
+    """The old terms stand, and so does the old order; only the change came to nothing."""
+    modify = change.groups.on_its_way(report.order_ref)
+    words = f"the broker would not change it ({report.code}): {one_line(report.text, 200)}"
+    if modify is None:
+        change.add_discrepancy(words, order_ref=report.order_ref or None)
+        return
+    apply_signal(change, modify, Signal.BROKER_REJECT, words)
 
 
 def _signal(report: OrderReport, record: OrderRecord) -> Signal | None:
@@ -142,8 +184,8 @@ def _contradicts(change: Change, record: OrderRecord, report: OrderReport | Exec
     return bool(differs)
 
 
-def _cancel_refused(store: OrderStore, change: Change, report: CancelRefused) -> None:
-    record = store.order(report.order_ref)
+def _cancel_refused(change: Change, report: CancelRefused) -> None:
+    record = change.carrier(report.order_ref)
     if record is None:
         change.say_discrepancy(f"a cancel of an unknown order was refused: {one_line(report.text, 200)}")
         return

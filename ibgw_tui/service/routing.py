@@ -280,7 +280,7 @@ class Router:
         """Send the request once; reports tell what came of it. Not connected: it is sent after reconnecting."""
         try:
             async with asyncio.timeout(CANCEL_DEADLINE_SECONDS):
-                await self._broker.cancel(record.order_ref)
+                await self._broker.cancel(record.on_wire)
             kind = "cancel.sent"
         except (OutcomeUnknown, TimeoutError):
             kind = "cancel.unconfirmed"

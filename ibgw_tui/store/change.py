@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -23,7 +23,7 @@ from ibgw_tui.core.records import (
     Tally,
 )
 from ibgw_tui.core.terms import KillSwitch, Money
-from ibgw_tui.store import approvals, decisions, fills, keys, lease, submissions
+from ibgw_tui.store import approvals, decisions, fills, groups, keys, lease, submissions
 from ibgw_tui.store.audit_log import AuditLog
 from ibgw_tui.store.connection import Connection
 from ibgw_tui.store.counting import (
@@ -34,6 +34,7 @@ from ibgw_tui.store.counting import (
     list_recent,
     list_working,
 )
+from ibgw_tui.store.groups import Groups
 from ibgw_tui.store.rows import RECORD_SQL, intent_columns, to_micro, to_record, to_us
 from ibgw_tui.store.switch_row import read_switch, write_switch
 
@@ -90,13 +91,15 @@ class Change:
     def tally(self, account: str, *, window_start: datetime, session_start: datetime) -> Tally:
         return count_tally(self._connection, account, window_start, session_start)
 
-    def exposure(self, account: str, con_id: int, *, besides: str = "") -> Exposure:
+    def exposure(self, account: str, con_id: int, *, besides: Sequence[str] = ()) -> Exposure:
         return count_exposure(self._connection, account, con_id, besides)
 
-    def own_orders(self, account: str, con_id: int, *, now: datetime, since: datetime, besides: str) -> list[OwnOrder]:
+    def own_orders(
+        self, account: str, con_id: int, *, now: datetime, since: datetime, besides: Sequence[str]
+    ) -> list[OwnOrder]:
         return list_recent(self._connection, account, con_id, now, since, besides)
 
-    def own_working(self, con_id: int, *, now: datetime, besides: str) -> list[OwnOrder]:
+    def own_working(self, con_id: int, *, now: datetime, besides: Sequence[str]) -> list[OwnOrder]:
         return list_working(self._connection, con_id, now, besides)
 
     def is_ours(self, order_ref: str) -> bool:
@@ -124,15 +127,16 @@ class Change:
         self, order_ref: str, intent: OrderIntent, *, staged_by: str, revises: str | None = None
     ) -> OrderRecord:
         """Status staged. Raises Conflict if the reference exists."""
-        revision = self.order(revises).revision + 1 if revises else 1
+        former = revises or intent.modifies
+        revision = self.order(former).revision + 1 if former else 1
         at = to_us(self.now)
         self._connection.execute(
             "INSERT INTO orders (order_ref, revision, revises, status, staged_by, account, symbol, side, order_type, "
-            "quantity, limit_price, stop_price, staged_us, updated_us, currency, intent) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "quantity, limit_price, stop_price, staged_us, updated_us, currency, intent, modifies) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 order_ref, revision, revises, Status.STAGED.value, staged_by, *intent_columns(intent),
-                at, at, intent.currency, intent.model_dump_json(),
+                at, at, intent.currency, intent.model_dump_json(), intent.modifies,
             ),
         )  # fmt: skip
         self.append_audit(
@@ -280,13 +284,39 @@ class Change:
     # ---- submits and fills
 
     def insert_submission(
-        self, record: OrderRecord, *, approval_id: str, idempotency_key: str, request_hash: str, notional: Money
+        self,
+        record: OrderRecord,
+        *,
+        approval_id: str,
+        idempotency_key: str,
+        request_hash: str,
+        notional: Money,
+        legs: int = 1,
     ) -> None:
-        """Unique on order, approval and key: the guarantee that nothing is sent twice."""
+        """Unique on order, approval and key: the guarantee that nothing is sent twice.
+
+        `legs` counts the entry and the exits of a bracket; `notional` is that of all of them.
+        """
         submissions.insert(
             self._connection, record, approval_id=approval_id, idempotency_key=idempotency_key,
-            request_hash=request_hash, notional=notional, now=self.now,
+            request_hash=request_hash, notional=notional, now=self.now, legs=legs,
         )  # fmt: skip
+
+    # ---- brackets and modifies
+
+    @property
+    def groups(self) -> Groups:
+        """Orders that belong together."""
+        return Groups(self._connection, self._audit, self.now, self.order)
+
+    def carrier(self, wire_ref: str) -> OrderRecord | None:
+        """The order that the broker's word on this reference is about."""
+        ref = groups.carrier(self._connection, wire_ref)
+        return self.order(ref) if ref else None
+
+    def counted(self, order_ref: str) -> Money | None:
+        """What its submission added to the session's notional."""
+        return groups.counted(self._connection, order_ref)
 
     def add_execution(self, record: OrderRecord, execution: ExecutionReport) -> bool:
         """False when it is known. A correction replaces what it corrects. Recomputes the order's totals.

@@ -27,6 +27,7 @@ def put(
     link: tuple[str, str, datetime] | None,
     fx: Mapping[str, Quote],
     foreign: Sequence[OrderReport] | None,
+    working: OrderReport | None,
 ) -> None:
     for quote in quotes:
         connection.execute(_PUT, ("quote", str(quote.con_id), quote.model_dump_json()))
@@ -38,6 +39,8 @@ def put(
         connection.execute(_PUT, ("account", account.account, account.model_dump_json()))
     for pair, rate in fx.items():
         connection.execute(_PUT, ("fx", pair, rate.model_dump_json()))
+    if working is not None:
+        connection.execute(_PUT, ("working", working.order_ref, working.model_dump_json()))
     if foreign is not None:
         reports = json.dumps([report.model_dump(mode="json") for report in foreign])
         connection.execute(_PUT, ("foreign", "all", reports))
@@ -78,6 +81,13 @@ def fx_quotes(connection: Connection) -> dict[str, Quote]:
     rows = connection.rows("SELECT name, body FROM facts WHERE kind = 'fx' ORDER BY name")
     with undamaged("an FX quote"):
         return {name: Quote.model_validate_json(body) for name, body in rows}
+
+
+def working_order(connection: Connection, wire_ref: str) -> OrderReport | None:
+    """An order of ours as the broker showed it when a change of it was looked at last."""
+    row = connection.row("SELECT body FROM facts WHERE kind = 'working' AND name = ?", (wire_ref,))
+    with undamaged("a working order"):
+        return OrderReport.model_validate_json(row[0]) if row else None
 
 
 def foreign_orders(connection: Connection) -> list[OrderReport] | None:

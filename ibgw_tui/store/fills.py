@@ -111,9 +111,11 @@ def _total(connection: Connection, order_seq: int) -> None:
         (order_seq,),
     )
     with undamaged("an execution"):
-        filled = sum((Decimal(row[0]) for row in rows), Decimal(0))
+        own = sum((Decimal(row[0]) for row in rows), Decimal(0))
+        before = connection.row("SELECT filled_before FROM orders WHERE seq = ?", (order_seq,))
+        filled = own + (Decimal(before[0]) if before else Decimal(0))
         value = sum((EXACT.multiply(Decimal(row[0]), Decimal(row[1])) for row in rows), Decimal(0))
-        average = canonical(EXACT.divide(value, filled).quantize(_PRICE_PLACES, context=EXACT)) if filled else None
+        average = canonical(EXACT.divide(value, own).quantize(_PRICE_PLACES, context=EXACT)) if own else None
         paid = [Decimal(row[2]) for row in rows if row[2] is not None]
     # A sum of dollars and yen is no number at all: then none is told, and the single fills tell theirs.
     one_currency = len({row[3] for row in rows if row[3] is not None}) == 1

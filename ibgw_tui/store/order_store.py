@@ -30,9 +30,9 @@ from ibgw_tui.core.records import (
     SwitchTest,
     Tally,
 )
-from ibgw_tui.core.terms import Mode
+from ibgw_tui.core.terms import Mode, Money
 from ibgw_tui.core.text import one_line
-from ibgw_tui.store import decisions, facts, fills, milestones
+from ibgw_tui.store import decisions, facts, fills, groups, milestones
 from ibgw_tui.store.audit_log import AuditLog
 from ibgw_tui.store.chain import Chain
 from ibgw_tui.store.change import Change
@@ -224,14 +224,33 @@ class OrderStore:
     def tally(self, account: str, *, window_start: datetime, session_start: datetime) -> Tally:
         return count_tally(self._connection, account, window_start, session_start)
 
-    def exposure(self, account: str, con_id: int, *, besides: str = "") -> Exposure:
+    def exposure(self, account: str, con_id: int, *, besides: Sequence[str] = ()) -> Exposure:
         return count_exposure(self._connection, account, con_id, besides)
 
-    def own_orders(self, account: str, con_id: int, *, now: datetime, since: datetime, besides: str) -> list[OwnOrder]:
+    def own_orders(
+        self, account: str, con_id: int, *, now: datetime, since: datetime, besides: Sequence[str]
+    ) -> list[OwnOrder]:
         return list_recent(self._connection, account, con_id, now, since, besides)
 
-    def own_working(self, con_id: int, *, now: datetime, besides: str) -> list[OwnOrder]:
+    def own_working(self, con_id: int, *, now: datetime, besides: Sequence[str]) -> list[OwnOrder]:
         return list_working(self._connection, con_id, now, besides)
+
+    def carrier(self, wire_ref: str) -> OrderRecord | None:
+        """The order that the broker's word on this reference is about."""
+        ref = groups.carrier(self._connection, wire_ref)
+        return self.order(ref) if ref else None
+
+    def on_its_way(self, wire_ref: str) -> bool:
+        """Whether a change of it was sent and has no answer yet."""
+        return groups.on_its_way(self._connection, wire_ref) is not None
+
+    def counted(self, order_ref: str) -> Money | None:
+        """What its submission added to the session's notional."""
+        return groups.counted(self._connection, order_ref)
+
+    def exits_of(self, order_ref: str) -> list[str]:
+        """References of a bracket's exits."""
+        return groups.exits_of(self._connection, order_ref)
 
     def is_ours(self, order_ref: str) -> bool:
         return is_known(self._connection, order_ref)
@@ -288,16 +307,21 @@ class OrderStore:
         link: tuple[str, str, datetime] | None = None,
         fx: Mapping[str, Quote] | None = None,
         foreign: Sequence[OrderReport] | None = None,
+        working: OrderReport | None = None,
     ) -> None:
         """`fx` by pair, such as EUR.USD; `foreign` are open orders at the broker that are not ours."""
         with self._connection.transaction():
-            facts.put(self._connection, quotes, positions, accounts, link, fx or {}, foreign)
+            facts.put(self._connection, quotes, positions, accounts, link, fx or {}, foreign, working)
 
     def quote(self, con_id: int) -> Quote | None:
         return facts.quote(self._connection, con_id)
 
     def fx_quotes(self) -> dict[str, Quote]:
         return facts.fx_quotes(self._connection)
+
+    def working_order(self, wire_ref: str) -> OrderReport | None:
+        """An order of ours as the broker showed it when a change of it was looked at last."""
+        return facts.working_order(self._connection, wire_ref)
 
     def foreign_orders(self) -> list[OrderReport] | None:
         return facts.foreign_orders(self._connection)

@@ -73,6 +73,8 @@ class _Order:
     told: int
     """The entry that said so."""
     live_approval: str | None = None
+    carried: Decimal = Decimal(0)
+    """Of a modify that took effect: what the order it changed had filled."""
     decision: int = 0
     """The newest recorded decision that was compared."""
 
@@ -110,6 +112,7 @@ class Replay:
         self._told = _Told()
         self._handlers: dict[str, Callable[[Entry], None]] = {
             "order.staged": self._staged,
+            "order.exit_sent": self._exit_sent,
             "order.approve": self._approved,
             "order.send": self._sent,
             "discrepancy": self._discrepancy,
@@ -187,6 +190,26 @@ class Replay:
             ("columns", intent_columns(intent), tuple(row[6:13])),
         )
 
+    def _exit_sent(self, entry: Entry) -> None:
+        """An exit of a bracket begins its life with the sending of its entry."""
+        ref, body = entry["order_ref"], entry["body"]
+        row = self._row("SELECT seq, parent, leg, account, staged_us FROM orders WHERE order_ref = ?", ref)
+        entry_order = self._told.orders.get(body["entry"])
+        account = entry_order.account if entry_order else ""
+        self._told.orders[ref] = _Order(row[0] if row else None, account, Status.SENDING.value, entry["seq"])
+        if row is None:
+            self._told.say("orders", ref, "was sent with its entry, but its row is missing", entry["seq"])
+            return
+        self._same(
+            "orders",
+            ref,
+            entry,
+            ("entry", body["entry"], row[1]),
+            ("leg", body["exit"]["leg"], row[2]),
+            ("account", account, row[3]),
+            ("staged_us", _moment(entry), row[4]),
+        )
+
     def _moved(self, entry: Entry) -> None:
         ref, body = entry["order_ref"], entry["body"]
         order = self._told.orders.get(ref)
@@ -200,14 +223,16 @@ class Replay:
             self._told.approvals[order.live_approval] = (_ENDS.get(entry["kind"], _ENDED), entry["seq"])
             order.live_approval = None
         order.status, order.told = body["to"], entry["seq"]
+        if "carried_over" in body:
+            order.carried = Decimal(body["carried_over"])
 
     def _previewed(self, entry: Entry) -> None:
         ref, body = entry["order_ref"], entry["body"]
-        self._told.previews.add(ref)
+        self._told.previews.add(body["preview_id"])
         row = self._row(
-            "SELECT p.preview_id, p.digest, p.body FROM previews p JOIN orders o ON o.seq = p.order_seq "
-            "WHERE o.order_ref = ?",
-            ref,
+            "SELECT o.order_ref, p.digest, p.body FROM previews p JOIN orders o ON o.seq = p.order_seq "
+            "WHERE p.preview_id = ?",
+            body["preview_id"],
         )
         if row is None:
             self._told.say("previews", ref, "was previewed, but the preview is missing", entry["seq"])
@@ -216,7 +241,7 @@ class Replay:
             "previews",
             ref,
             entry,
-            ("preview_id", body["preview_id"], row[0]),
+            ("order", ref, row[0]),
             ("digest", body["digest"], row[1]),
             ("digest of its content", body["digest"], _digest(row[2])),
         )
@@ -368,7 +393,7 @@ def _statuses(file: AuditFile, told: _Told) -> None:
 
 def _never_told(file: AuditFile, told: _Told) -> None:
     named = "SELECT o.order_ref FROM {} t JOIN orders o ON o.seq = t.order_seq"
-    _strangers(file, told, "previews", named.format("previews"), told.previews)
+    _strangers(file, told, "previews", "SELECT preview_id FROM previews", told.previews)
     _strangers(file, told, "submissions", named.format("submissions"), told.submissions)
     _strangers(file, told, "executions", "SELECT exec_id FROM executions", told.executions)
     for table, count in (("decisions", told.decisions), ("discrepancies", told.discrepancies)):
@@ -394,7 +419,8 @@ def _fills(file: AuditFile, told: _Told) -> None:
         if replaced_by is None:
             sums[order] = sums.get(order, Decimal(0)) + (_decimal(quantity) or 0)
     for order, ref, filled in file.rows("SELECT seq, order_ref, filled FROM orders"):
-        total = sums.get(order, Decimal(0))
+        known = told.orders.get(ref)
+        total = sums.get(order, Decimal(0)) + (known.carried if known else Decimal(0))
         if _decimal(filled) != total:
             told.say("orders", ref, f"says {filled} is filled, but its executions make {total:f}", None)
 

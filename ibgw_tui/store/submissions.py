@@ -19,12 +19,13 @@ def insert(
     request_hash: str,
     notional: Money,
     now: datetime,
+    legs: int,
 ) -> None:
     connection.execute(
         "INSERT INTO submissions (order_seq, approval_id, idempotency_key, request_hash, account, currency, "
-        "notional_u, submitted_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        "notional_u, submitted_us, legs) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             record.seq, approval_id, idempotency_key, request_hash, record.intent.account, notional.currency,
-            to_micro(notional.amount), to_us(now),
+            to_micro(notional.amount), to_us(now), legs,
         ),
     )  # fmt: skip

@@ -235,6 +235,9 @@ class RemoteBroker:
     async def place(self, order: BrokerOrder) -> None:
         await self._ask("place", order)
 
+    async def modify(self, order: BrokerOrder) -> None:
+        await self._ask("modify", order)
+
     async def cancel(self, order_ref: str) -> None:
         await self._ask("cancel", order_ref)
 

@@ -55,6 +55,7 @@ class ScriptedBroker:
     bid: str | None = "99"
     ask: str | None = "101"
     placed: list[BrokerOrder] = field(default_factory=list)
+    modified: list[BrokerOrder] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     place_error: Exception | None = None
     before_place: Callable[[], Any] | None = None
@@ -100,6 +101,11 @@ class ScriptedBroker:
         if self.place_error is not None:
             raise self.place_error
         self.placed.append(order)
+
+    async def modify(self, order: BrokerOrder) -> None:
+        if self.place_error is not None:
+            raise self.place_error
+        self.modified.append(order)
 
     async def cancel(self, order_ref: str) -> None:
         self.cancelled.append(order_ref)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from ibgw_tui.core.audit import GENESIS
 from ibgw_tui.core.broker import AccountFacts, Position
 from ibgw_tui.core.errors import Conflict, InvalidRequest, NotFound, NotPermitted, OrderStoreError, SettingsError
 from ibgw_tui.core.lifecycle import Actor, IllegalTransition, Signal, Status
+from ibgw_tui.core.orders import digest_of
 from ibgw_tui.core.terms import KillSwitch, Mode
 from ibgw_tui.store import OrderStore
 from tests.makers import (
@@ -468,3 +470,18 @@ def test_the_settings_that_keep_commits_are_in_force(tmp_path: Path) -> None:
             for name in ("journal_mode", "synchronous", "foreign_keys")
         }
         assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_a_preview_of_an_earlier_version_keeps_the_digest_it_was_approved_with(tmp_path: Path) -> None:
+    """A field that did not exist then is not in its bytes, and must not make them look altered."""
+    with a_store(tmp_path) as store:
+        record = pending(store)
+        assert record.preview is not None
+        body = record.preview.model_dump(mode="json")
+        del body["intent"]["modifies"]
+        old = digest_of("preview", body)
+        assert old != record.preview.digest
+    forced(tmp_path, f"UPDATE previews SET body = '{json.dumps(body)}', digest = '{old}'")
+    with a_store(tmp_path) as store:
+        again = store.order(record.order_ref)
+        assert again is not None and again.preview is not None and again.preview.digest == old
