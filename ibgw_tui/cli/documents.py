@@ -149,6 +149,8 @@ def desk_state(desk: DeskState) -> dict[str, Any]:
             "by_status": {status.value: count for status, count in desk.counts.items() if count},
         },
         "discrepancies": desk.discrepancies,
+        "foreign": len(desk.foreign),
+        "against_opening": list(desk.against_opening),
     }
 
 

@@ -231,7 +231,8 @@ def desk(state: DeskState, console: Console) -> list[str]:
         f"link      {link}{': ' + one_line(state.link_text) if state.link_text else ''}",
         f"router    {router}",
         f"orders    {', '.join(alive) or 'none open or working'}",
-        f"alarms    {state.discrepancies or 'no'} discrepancies",
+        f"alarms    {state.discrepancies or 'no'} discrepancies, "
+        f"{len(state.foreign) or 'no'} orders at the broker that are not ours",
         f"audit     entry {state.audit_seq}, head {state.audit_head[:16]}…, "
         + ("trusted" if state.audit_ok else f"NOT TRUSTED: {one_line(state.audit_problem)}"),
     ]

@@ -59,6 +59,7 @@ def _close(change: Change, actor: Actor, principal: str, words: str) -> SwitchSt
 TOGETHER = 100
 """So many cancels are asked for in one transaction."""
 
+
 class Outcome(StrEnum):
     """What is known of an order after its cancel was asked for. Only the broker's word makes it certain."""
 
@@ -100,12 +101,17 @@ def cancel_working(store: OrderStore, *, actor: Actor, principal: str) -> list[s
 
     Those whose cancel was asked for before are among them: whoever stops wants to know of every order.
     """
-    refs = [line.order_ref for line in store.lines(statuses=sorted(AT_BROKER), limit=100_000)]
+    refs = at_broker(store)
     asked: list[str] = []
     for start in range(0, len(refs), TOGETHER):
         with store.write() as change:
             asked += [ref for ref in refs[start : start + TOGETHER] if _ask(change, ref, actor, principal)]
     return asked
+
+
+def at_broker(store: OrderStore) -> list[str]:
+    """References of the orders that the broker has or may have."""
+    return [line.order_ref for line in store.lines(statuses=sorted(AT_BROKER), limit=100_000)]
 
 
 def _ask(change: Change, order_ref: str, actor: Actor, principal: str) -> bool:

@@ -21,7 +21,7 @@ from ibgw_tui.core.records import AuditEntry, OrderRecord, SwitchState
 from ibgw_tui.core.terms import PrincipalName
 from ibgw_tui.core.text import one_line
 from ibgw_tui.service.staging import Staging
-from ibgw_tui.service.switch import Swept, cancel_working, what_came_of
+from ibgw_tui.service.switch import Swept, at_broker, cancel_working, what_came_of
 from ibgw_tui.store import OrderStore
 from ibgw_tui.wiring.clock import make_order_ref, utc_now
 from ibgw_tui.wiring.paths import Home, resolve_home
@@ -74,6 +74,10 @@ class AgentSide:
     def cancel_working(self) -> list[str]:
         """Ask for the cancel of every order at the broker, whoever staged it: anyone may stop. Returns references."""
         return cancel_working(self._store, actor=Actor.AGENT, principal=self._principal)
+
+    def at_broker(self) -> list[str]:
+        """References of the orders that the broker has or may have."""
+        return at_broker(self._store)
 
     def what_came_of(self, order_refs: Sequence[str]) -> list[Swept]:
         """Each of these orders with its outcome as it is known now."""

@@ -110,23 +110,31 @@ class Sweep:
 
 
 def sweep(home: Home, *, principal: str, wait_seconds: float, pause_seconds: float = 0.1) -> Sweep:
-    """Ask for the cancel of all that works, and wait until the broker has said what came of each, or time is up."""
+    """Ask for the cancel of all that works, and wait until the broker has said what came of each, or time is up.
+
+    A store that is locked is asked again until then.
+    """
     until = time.monotonic() + wait_seconds
-    swept: tuple[Swept, ...] = ()
+    found = Sweep((), "the order store was not opened")
     try:
         from ibgw_tui.wiring.agent_side import open_at
 
         with open_at(home, principal) as side:
-            refs = side.cancel_working()
-            swept = tuple(side.what_came_of(refs))
-            while not all(found.is_certain for found in swept) and time.monotonic() < until:
+            refs = side.at_broker()
+            asked, found = False, Sweep(tuple(side.what_came_of(refs)), "the cancels were not asked for yet")
+            while True:
+                try:
+                    refs, asked = (refs if asked else side.cancel_working()), True
+                    found = Sweep(tuple(side.what_came_of(refs)))
+                except OrderStoreError as error:
+                    found = Sweep(found.swept, error.message)
+                if found.is_certain or time.monotonic() >= until:
+                    return found
                 time.sleep(max(0.0, min(pause_seconds, until - time.monotonic())))
-                swept = tuple(side.what_came_of(refs))
     except GatewayError as error:
-        return Sweep(swept, error.message)
+        return Sweep(found.swept, error.message)
     except KeyboardInterrupt:  # whoever does not want to wait is told what is known by now
-        return Sweep(swept, "interrupted")
-    return Sweep(swept)
+        return Sweep(found.swept, "interrupted")
 
 
 def _close_by_store(home: Home, principal: str, reason: str) -> tuple[SwitchState | None, str]:

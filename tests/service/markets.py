@@ -127,9 +127,11 @@ def wide_rules() -> DeskRules:
 
 
 @asynccontextmanager
-async def market_desk(folder: Path, *, opened: bool = False) -> AsyncIterator[MarketDesk]:
-    clock = SettableClock()
-    path = folder / "desk" / "desk.sqlite3"
+async def market_desk(
+    folder: Path, *, opened: bool = False, home: str = "desk", clock: SettableClock | None = None
+) -> AsyncIterator[MarketDesk]:
+    clock = clock or SettableClock()
+    path = folder / home / "desk.sqlite3"
     thread = StoreThread(path, clock=clock)
     desk = MarketDesk(thread, path, clock, wide_rules())
     try:
