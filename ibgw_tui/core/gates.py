@@ -20,17 +20,16 @@ from ibgw_tui.core.terms import CheckStatus, KillSwitch, Mode, Scope, iso
 
 PASS, REFUSE, UNKNOWN, OFF = CheckStatus.PASS, CheckStatus.REFUSE, CheckStatus.UNKNOWN, CheckStatus.OFF
 
+# A cancel is not asked for its scope: the way out must never be locked.
 _LIVE_SCOPES: dict[Operation, Scope] = {
     Operation.REVIEW: Scope.LIVE_SUBMIT,
     Operation.SUBMIT: Scope.LIVE_SUBMIT,
     Operation.MODIFY: Scope.LIVE_MODIFY,
-    Operation.CANCEL: Scope.LIVE_CANCEL,
 }
 _PAPER_SCOPES: dict[Operation, Scope] = {
     Operation.REVIEW: Scope.PAPER_SUBMIT,
     Operation.SUBMIT: Scope.PAPER_SUBMIT,
     Operation.MODIFY: Scope.PAPER_MODIFY,
-    Operation.CANCEL: Scope.PAPER_CANCEL,
 }
 
 

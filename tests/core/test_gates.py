@@ -10,7 +10,7 @@ import pytest
 
 from ibgw_tui.core.checks import LIMITS
 from ibgw_tui.core.context import ApprovalFacts, AuditFacts, KeyFacts, Operation, PreviewFacts, SessionFacts
-from ibgw_tui.core.decision import Decision
+from ibgw_tui.core.decision import Decision, Finding
 from ibgw_tui.core.errors import ErrorCode
 from ibgw_tui.core.gates import GATES, evaluate, refuses_for_good
 from ibgw_tui.core.orders import ApprovalStatus
@@ -217,6 +217,38 @@ def test_every_gate_shows_what_it_measured_and_where() -> None:
 )
 def test_what_waiting_can_clear(limits: dict[str, Any], gates: dict[str, Any], for_good: bool) -> None:
     assert refuses_for_good(decide(limits=limits, operation=Operation.REVIEW, **gates)) is for_good
+
+
+ALWAYS_CLEARS = {
+    "kill_switch", "audit_available", "paper_to_live", "market_snapshot", "quote_age", "reference_price", "frequency",
+    "quote_reliable", "market_hours", "self_cross",
+}  # fmt: skip
+CLEARS_WHEN_UNKNOWN = {"trigger_price", "max_position", "buying_power", "modify_target", "bracket_prices"}
+NEEDS_THE_MARKET = {"max_notional", "price_collar", "session_notional"}
+
+
+def a_refusal(*failing: tuple[str, CheckStatus]) -> Decision:
+    """Of limits alone, so that the gate of the limits stands beside them."""
+    gate = Finding("risk_policy", "LIVE_RISK_POLICY_REFUSED", CheckStatus.REFUSE, "")
+    limits = tuple(Finding(check, "LIVE_CODE", status, "") for check, status in failing)
+    return Decision((gate,), limits, ErrorCode.LIVE_LIMIT_REFUSED, "LIVE_CODE")
+
+
+def test_what_waiting_can_clear_check_by_check() -> None:
+    checks = {finding.check for finding in decide().findings} | CLEARS_WHEN_UNKNOWN
+    for check in checks - {"risk_policy"}:
+        for status in (CheckStatus.REFUSE, CheckStatus.UNKNOWN):
+            waits = check in ALWAYS_CLEARS or (check in CLEARS_WHEN_UNKNOWN and status is CheckStatus.UNKNOWN)
+            assert refuses_for_good(a_refusal((check, status))) is not waits, (check, status)
+    for quote in ("market_snapshot", "reference_price"):
+        for check in NEEDS_THE_MARKET:
+            without = (quote, CheckStatus.UNKNOWN)
+            assert not refuses_for_good(a_refusal(without, (check, CheckStatus.UNKNOWN)))
+            assert refuses_for_good(a_refusal(without, (check, CheckStatus.REFUSE)))
+            assert refuses_for_good(a_refusal((quote, CheckStatus.PASS), (check, CheckStatus.UNKNOWN)))
+    for harmless in (CheckStatus.PASS, CheckStatus.WARN, CheckStatus.OFF):
+        assert not refuses_for_good(a_refusal(("symbol", harmless), ("quote_age", CheckStatus.REFUSE)))
+    assert refuses_for_good(a_refusal())  # the gate of the limits alone, without any limit that tells why
 
 
 def test_a_decision_survives_being_written_and_read() -> None:
