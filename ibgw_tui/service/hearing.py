@@ -122,7 +122,7 @@ def _order(change: Change, report: OrderReport) -> None:
         return
     if _contradicts(change, record, report, "the broker's order"):
         return
-    modify = change.groups.on_its_way(report.order_ref)
+    modify = change.on_its_way(report.order_ref)
     if modify is not None and modify.preview is not None and shows_terms(report, BrokerOrder.of(modify.preview)):
         record = _take_over(change, record, modify)
         modify = None
@@ -163,7 +163,7 @@ def _take_over(change: Change, former: OrderRecord, modify: OrderRecord) -> Orde
 
 def _modify_refused(change: Change, report: ModifyRefused) -> None:
     """The old terms stand, and so does the old order; only the change came to nothing."""
-    modify = change.groups.on_its_way(report.order_ref)
+    modify = change.on_its_way(report.order_ref)
     words = f"the broker would not change it ({report.code}): {one_line(report.text, 200)}"
     if modify is None:
         change.add_discrepancy(words, order_ref=report.order_ref or None)

@@ -186,7 +186,7 @@ def _check_modify(change: Change, intent: OrderIntent, principal: str) -> OrderI
             f"order {target.order_ref} is {target.status.value.replace('_', ' ')} and cannot be changed",
             user_action="only an order that works at the broker can be changed; revise or stage it anew instead",
         )
-    if change.groups.on_its_way(target.on_wire) is not None:
+    if change.on_its_way(target.on_wire) is not None:
         raise Conflict(
             f"a change of order {target.order_ref} is on its way already", user_action="wait for the broker's answer"
         )

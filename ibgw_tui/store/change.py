@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
 from ibgw_tui.core.broker import ExecutionReport
 from ibgw_tui.core.cases import Case
-from ibgw_tui.core.context import OwnOrder
 from ibgw_tui.core.decision import Decision, worst_status
 from ibgw_tui.core.errors import NotFound
 from ibgw_tui.core.lifecycle import Actor, Signal, Status, advance
@@ -16,30 +15,24 @@ from ibgw_tui.core.orders import Approval, ApprovalStatus, OrderIntent, Preview
 from ibgw_tui.core.records import (
     AuditEntry,
     ClaimedKey,
-    Exposure,
     LeaseState,
     OrderRecord,
     SwitchState,
-    Tally,
 )
 from ibgw_tui.core.terms import KillSwitch, Money
-from ibgw_tui.store import approvals, decisions, fills, groups, keys, lease, submissions
+from ibgw_tui.store import approvals, decisions, fills, keys, lease, submissions
 from ibgw_tui.store.audit_log import AuditLog
 from ibgw_tui.store.connection import Connection
 from ibgw_tui.store.counting import (
-    count_exposure,
     count_open,
-    count_tally,
-    is_known,
-    list_recent,
-    list_working,
 )
 from ibgw_tui.store.groups import Groups
+from ibgw_tui.store.reads import Reads
 from ibgw_tui.store.rows import RECORD_SQL, intent_columns, to_micro, to_record, to_us
-from ibgw_tui.store.switch_row import read_switch, write_switch
+from ibgw_tui.store.switch_row import write_switch
 
 
-class Change:
+class Change(Reads):
     """Handed out by OrderStore.write(); valid inside that `with` only. Reads here see its own writes."""
 
     def __init__(self, connection: Connection, audit: AuditLog, clock: Callable[[], datetime]) -> None:
@@ -68,10 +61,10 @@ class Change:
 
     def order(self, order_ref: str) -> OrderRecord:
         """Raises NotFound."""
-        row = self._connection.row(f"{RECORD_SQL} WHERE o.order_ref = ?", (order_ref,))
-        if row is None:
+        record = self._record(order_ref)
+        if record is None:
             raise NotFound(f"there is no order {order_ref}", user_action="see `ibgw list --all`")
-        return to_record(row)
+        return record
 
     def orders_in(self, status: Status) -> list[OrderRecord]:
         rows = self._connection.rows(f"{RECORD_SQL} WHERE o.status = ? ORDER BY o.seq", (status.value,))
@@ -85,25 +78,8 @@ class Change:
         row = self._connection.row("SELECT order_ref FROM orders WHERE revises = ?", (order_ref,))
         return row[0] if row else None
 
-    def switch(self) -> SwitchState:
-        return read_switch(self._connection)
-
-    def tally(self, account: str, *, window_start: datetime, session_start: datetime) -> Tally:
-        return count_tally(self._connection, account, window_start, session_start)
-
-    def exposure(self, account: str, con_id: int, *, besides: Sequence[str] = ()) -> Exposure:
-        return count_exposure(self._connection, account, con_id, besides)
-
-    def own_orders(
-        self, account: str, con_id: int, *, now: datetime, since: datetime, besides: Sequence[str]
-    ) -> list[OwnOrder]:
-        return list_recent(self._connection, account, con_id, now, since, besides)
-
-    def own_working(self, con_id: int, *, now: datetime, besides: Sequence[str]) -> list[OwnOrder]:
-        return list_working(self._connection, con_id, now, besides)
-
-    def is_ours(self, order_ref: str) -> bool:
-        return is_known(self._connection, order_ref)
+    def _reading(self) -> Connection:
+        return self._connection
 
     # ---- audit
 
@@ -308,15 +284,6 @@ class Change:
     def groups(self) -> Groups:
         """Orders that belong together."""
         return Groups(self._connection, self._audit, self.now, self.order)
-
-    def carrier(self, wire_ref: str) -> OrderRecord | None:
-        """The order that the broker's word on this reference is about."""
-        ref = groups.carrier(self._connection, wire_ref)
-        return self.order(ref) if ref else None
-
-    def counted(self, order_ref: str) -> Money | None:
-        """What its submission added to the session's notional."""
-        return groups.counted(self._connection, order_ref)
 
     def add_execution(self, record: OrderRecord, execution: ExecutionReport) -> bool:
         """False when it is known. A correction replaces what it corrects. Recomputes the order's totals.

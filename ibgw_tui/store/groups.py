@@ -132,11 +132,6 @@ class Groups:
         """From now on the broker's word on `wire_ref` may be about this modify."""
         put_on_wire(self._connection, record, wire_ref)
 
-    def on_its_way(self, wire_ref: str) -> OrderRecord | None:
-        """The modify of it that has no answer yet."""
-        ref = on_its_way(self._connection, wire_ref)
-        return self._read(ref) if ref else None
-
     def carry_over(self, record: OrderRecord, filled: Decimal) -> None:
         """The modify has taken effect: the fills of the former order are fills of the one that resulted."""
         carry_over(self._connection, record, filled)

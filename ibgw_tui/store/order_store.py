@@ -11,7 +11,6 @@ from typing import Any
 
 from ibgw_tui.core.audit import ChainVerdict
 from ibgw_tui.core.broker import AccountFacts, OrderReport, Position, Quote
-from ibgw_tui.core.context import OwnOrder
 from ibgw_tui.core.errors import InvalidRequest, NotFound
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Status
 from ibgw_tui.core.orders import Contract, Preview
@@ -21,27 +20,23 @@ from ibgw_tui.core.records import (
     ComparisonMade,
     CompletedCycle,
     Discrepancy,
-    Exposure,
     LeaseState,
     OrderLine,
     OrderRecord,
     RecordedDecision,
-    SwitchState,
     SwitchTest,
-    Tally,
 )
-from ibgw_tui.core.terms import Mode, Money
+from ibgw_tui.core.terms import Mode
 from ibgw_tui.core.text import one_line
 from ibgw_tui.store import decisions, facts, fills, groups, milestones
 from ibgw_tui.store.audit_log import AuditLog
 from ibgw_tui.store.chain import Chain
 from ibgw_tui.store.change import Change
 from ibgw_tui.store.connection import Connection
-from ibgw_tui.store.counting import count_exposure, count_tally, is_known, list_recent, list_working
 from ibgw_tui.store.doorbell import Doorbell, Listener, bell_folder
 from ibgw_tui.store.lease import require_lease, to_lease
+from ibgw_tui.store.reads import Reads
 from ibgw_tui.store.rows import LINE_SQL, RECORD_SQL, from_us, to_line, to_record, to_us
-from ibgw_tui.store.switch_row import read_switch
 
 REST_SECONDS, REST_SHARE, LONGEST_REST = 0.002, 9, 0.5
 """What an automated actor rests between two commits: at least so long, and so many times as long as the commit took.
@@ -52,7 +47,7 @@ commits now and then never notices.
 SHORTEST_PART = 4
 
 
-class OrderStore:
+class OrderStore(Reads):
     """One connection to one SQLite file. Use it from one thread only."""
 
     def __init__(self, connection: Connection, clock: Callable[[], datetime], automated: bool) -> None:
@@ -109,8 +104,7 @@ class OrderStore:
     # ---- orders
 
     def order(self, order_ref: str) -> OrderRecord | None:
-        row = self._connection.row(f"{RECORD_SQL} WHERE o.order_ref = ?", (order_ref,))
-        return to_record(row) if row else None
+        return self._record(order_ref)
 
     def find_order(self, prefix_or_ref: str) -> OrderRecord:
         """By full reference, or by its unambiguous beginning or end of at least four characters."""
@@ -217,43 +211,12 @@ class OrderStore:
 
     # ---- counters, switch, lease
 
-    def switch(self) -> SwitchState:
-        """Never raises: what cannot be read is closed, with source 'unreadable'."""
-        return read_switch(self._connection)
-
-    def tally(self, account: str, *, window_start: datetime, session_start: datetime) -> Tally:
-        return count_tally(self._connection, account, window_start, session_start)
-
-    def exposure(self, account: str, con_id: int, *, besides: Sequence[str] = ()) -> Exposure:
-        return count_exposure(self._connection, account, con_id, besides)
-
-    def own_orders(
-        self, account: str, con_id: int, *, now: datetime, since: datetime, besides: Sequence[str]
-    ) -> list[OwnOrder]:
-        return list_recent(self._connection, account, con_id, now, since, besides)
-
-    def own_working(self, con_id: int, *, now: datetime, besides: Sequence[str]) -> list[OwnOrder]:
-        return list_working(self._connection, con_id, now, besides)
-
-    def carrier(self, wire_ref: str) -> OrderRecord | None:
-        """The order that the broker's word on this reference is about."""
-        ref = groups.carrier(self._connection, wire_ref)
-        return self.order(ref) if ref else None
-
-    def on_its_way(self, wire_ref: str) -> bool:
-        """Whether a change of it was sent and has no answer yet."""
-        return groups.on_its_way(self._connection, wire_ref) is not None
-
-    def counted(self, order_ref: str) -> Money | None:
-        """What its submission added to the session's notional."""
-        return groups.counted(self._connection, order_ref)
+    def _reading(self) -> Connection:
+        return self._connection
 
     def exits_of(self, order_ref: str) -> list[str]:
         """References of a bracket's exits."""
         return groups.exits_of(self._connection, order_ref)
-
-    def is_ours(self, order_ref: str) -> bool:
-        return is_known(self._connection, order_ref)
 
     def lease(self) -> LeaseState | None:
         row = self._connection.row("SELECT holder, pid, token, heartbeat_us FROM lease WHERE id = 1 AND holder <> ''")

@@ -7,6 +7,7 @@ import multiprocessing
 import stat
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -188,7 +189,7 @@ async def test_leaving_right_after_a_commit_does_not_hang(saved: Checkpoints, ho
     for number in range(10):
         async with asyncio.timeout(20):
             async with operator_desk(home / DATABASE, rules(), broker=ScriptedBroker(clock), clock=clock) as desk:
-                await _until(lambda desk=desk: desk.is_router)
+                await _until(partial(getattr, desk, "is_router"))
                 await asyncio.sleep(0.02)
                 await desk.close_switch(f"number {number}")
 
