@@ -20,7 +20,7 @@ from ibgw_tui.core.records import (
     SwitchState,
 )
 from ibgw_tui.core.terms import KillSwitch, Money
-from ibgw_tui.store import approvals, decisions, fills, keys, lease, submissions
+from ibgw_tui.store import approvals, decisions, fills, keys, lease, notes, submissions
 from ibgw_tui.store.audit_log import AuditLog
 from ibgw_tui.store.connection import Connection
 from ibgw_tui.store.counting import (
@@ -212,19 +212,7 @@ class Change(Reads):
 
     def note(self, record: OrderRecord, **columns: Any) -> None:
         """Set columns that are not status: perm_id, submit_asked, cancel_asked_by, cancel_sent_at, reason_code, reason."""
-        if "cancel_sent_at" in columns:
-            sent_at = columns.pop("cancel_sent_at")
-            columns["cancel_sent_us"] = None if sent_at is None else to_us(sent_at)
-        unknown = columns.keys() - _NOTES
-        if unknown or not columns:
-            raise TypeError(f"not a note: {sorted(unknown)}")
-        settings = ", ".join(f"{name} = ?" for name in columns)
-        values = [int(value) if isinstance(value, bool) else value for value in columns.values()]
-        self._connection.execute_one(
-            f"UPDATE orders SET {settings} WHERE seq = ?",
-            [*values, record.seq],
-            f"there is no order {record.order_ref}",
-        )
+        notes.write(self._connection, record, columns)
 
     # ---- approvals
 
@@ -341,6 +329,3 @@ class Change(Reads):
 
     def release_lease(self, token: int) -> None:
         lease.release(self._connection, token)
-
-
-_NOTES = {"perm_id", "submit_asked", "cancel_asked_by", "cancel_sent_us", "reason_code", "reason"}
