@@ -78,14 +78,15 @@ def approves(refs: list[str], **where: Any) -> None:
     asyncio.run(work())
 
 
-def stops(after: float, by_file: bool = False, **where: Any) -> None:
-    """Closes the kill switch a moment after the others have started."""
+def stops(after: int, by_file: bool = False, **where: Any) -> None:
+    """Closes the kill switch when so many orders have arrived at the market."""
 
     async def work() -> None:
         worker = Worker(name="stops", **where)
         async with at_work(worker):
             await start_together(worker.folder)
-            await asyncio.sleep(after)
+            while len((await worker.broker.truth()).wire) < after:
+                await asyncio.sleep(0)
             if by_file:
                 (worker.folder / "KILL").touch()
             else:

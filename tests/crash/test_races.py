@@ -116,11 +116,12 @@ def test_no_limit_is_overshot_by_submits_that_run_together(
 
 
 @pytest.mark.parametrize("by_file", [False, True], ids=["by the store", "by the file"])
-@pytest.mark.parametrize("after", [0.0, 0.05, 0.2] if LONG else [0.05])
+@pytest.mark.parametrize("after", [1, 20, 50] if LONG else [10])
 def test_a_kill_that_races_a_hundred_submits_leaves_nothing_unexplained(
-    harness: Harness, by_file: bool, after: float
+    harness: Harness, by_file: bool, after: int
 ) -> None:
-    race = Race(harness, 100)
+    count = 100 if LONG or not by_file else 40
+    race = Race(harness, count)
     share = len(race.refs) // PROCESSES
     for number in range(PROCESSES):
         refs = race.refs[number * share : (number + 1) * share]
@@ -142,7 +143,7 @@ def test_a_kill_that_races_a_hundred_submits_leaves_nothing_unexplained(
             assert reason == "NOT_SENT", order_ref
         else:  # by the file, too: the next router makes such a closing one that lasts
             assert (status, reason) == ("pending", "LIVE_KILL_SWITCH_CLOSED"), order_ref
-    assert 0 < len(arrived) < 100, "the race was none: stop at another moment"
+    assert after <= len(arrived) < count, "the race was none: stop at another moment"
 
 
 def _last_reasons(desk: Desk) -> dict[str, str]:
