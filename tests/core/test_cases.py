@@ -366,6 +366,10 @@ def test_what_is_not_told_of_switch_and_audit_is_nothing() -> None:
     assert gates.audit == AuditFacts(True, 0)
 
 
+def test_an_empty_checklist_acknowledges_nothing() -> None:
+    assert parse_case(a_case_data(checklist={})).gates.checklist == Checklist()
+
+
 def test_numbers_of_a_policy_may_be_bare_numbers_in_json() -> None:
     text = json.dumps(a_case_data()).replace('"max_quantity": "10"', '"max_quantity": 0.10')
     policy = parse_case(read_json(text)).policy

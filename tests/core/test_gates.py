@@ -134,6 +134,8 @@ def test_the_policy_comes_before_everything() -> None:
     assert decision.refusal_code == "LIVE_RISK_POLICY_REFUSED"
     unknown = evaluate(terms(), None, limit_context(), gate_context(enabled=False, policy_digest=None))
     assert unknown.error_code is ErrorCode.LIVE_POLICY_UNKNOWN
+    assert unknown.user_action == "define [policies.example] in the configuration"
+    assert decision.user_action == "name a policy in the configuration"
 
 
 def test_limits_alone_give_the_first_limit_code() -> None:
