@@ -8,12 +8,13 @@ from typing import Any
 import pytest
 
 from ibgw_tui.core.broker import BrokerSnapshot, shows_terms
+from ibgw_tui.core.context import ExitTerms, OrderTerms
 from ibgw_tui.core.errors import InvalidRequest
 from ibgw_tui.core.orders import BrokerOrder, order_sentence, parse_intent
 from ibgw_tui.core.reconcile import compare
 from ibgw_tui.core.terms import OrderType, Side, TimeInForce
 from tests.core.test_reconcile import a_preview, a_record, a_report
-from tests.makers import NOON, a_contract, an_intent, an_intent_data
+from tests.makers import NOON, a_contract, an_intent, an_intent_data, terms
 
 BOTH = {"take_profit_price": "103", "stop_loss_price": "97"}
 
@@ -52,7 +53,7 @@ def test_the_exits_of_a_bracket_as_orders_of_their_own() -> None:
         OrderType.LIMIT,
     )
     assert (take.limit_price, take.stop_price, take.time_in_force, take.outside_hours) == (
-        103,
+        Decimal(103),
         None,
         TimeInForce.GTC,
         True,
@@ -60,8 +61,8 @@ def test_the_exits_of_a_bracket_as_orders_of_their_own() -> None:
     assert (stop.order_ref, stop.order_type, stop.limit_price, stop.stop_price) == (
         "o-1.sl",
         OrderType.STOP_LIMIT,
-        96,
-        97,
+        Decimal(96),
+        Decimal(97),
     )
     plain = BrokerOrder.proposed("o-1", an_intent(side="sell", stop_loss_price="103"), a_contract())
     (only,) = (plain.exit_order(leg) for leg in plain.exits)
@@ -109,3 +110,10 @@ def test_a_change_took_effect_when_the_broker_shows_its_terms(told: dict[str, An
     change = a_record(intent=an_intent(modifies="o-0"))
     (comparison,) = compare([change], snapshot).comparisons
     assert comparison.reports == ((report,) if shows else ())
+
+
+def test_an_intent_becomes_the_terms_that_are_decided() -> None:
+    found = OrderTerms.of(an_intent(account="U1234567", **BOTH), a_contract())
+    take = ExitTerms("take_profit", OrderType.LIMIT, Decimal(103))
+    assert found == terms(exits=(take, ExitTerms("stop_loss", OrderType.STOP, None, Decimal(97))))
+    assert OrderTerms.of(an_intent(account="U1234567"), a_contract()) == terms()

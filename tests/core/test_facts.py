@@ -83,6 +83,17 @@ def test_a_quote_from_the_future_has_no_age(away: int, age: Decimal | None) -> N
 
 def test_a_ladder_that_is_not_known_has_no_tick() -> None:
     assert Steps((), Decimal(1)).tick_at(Decimal(5)) is None
+    both = (
+        PriceStep(from_price=Decimal(0), increment=Decimal("0.0001")),
+        PriceStep(from_price=Decimal(1), increment=Decimal("0.01")),
+    )
+    ladder = Steps(both, None)
+    assert [str(ladder.tick_at(Decimal(price))) for price in ("0.9999", "1", "-1", "2")] == [
+        "0.0001",
+        "0.01",
+        "0.01",
+        "0.01",
+    ]
     low = Steps((PriceStep(from_price=Decimal(1), increment=Decimal("0.01")),), None)
     assert low.tick_at(Decimal("0.5")) == Decimal("0.01")  # below the ladder its first step is all there is
 
