@@ -121,6 +121,13 @@ class Conflict(GatewayError):
     code = ErrorCode.ORDER_STATUS_CONFLICT
 
 
+class LeaseLost(Conflict):
+    """Another router took over; this one must stop writing and start waiting."""
+
+    def __init__(self) -> None:
+        super().__init__("this router no longer holds the lease", user_action="another process is the router now")
+
+
 class BrokerError(GatewayError):
     code = ErrorCode.BROKER_BACKEND_UNAVAILABLE
     retryable = True

@@ -21,6 +21,7 @@ from ibgw_tui.core.errors import (
     BrokerError,
     Conflict,
     GatewayError,
+    LeaseLost,
     NotConnected,
     OutcomeUnknown,
 )
@@ -49,10 +50,6 @@ CANCEL_DEADLINE_SECONDS = 10.0
 ASK_AFTER_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
-
-
-class LeaseLost(Exception):
-    """Another router took over; this one must stop writing and start waiting."""
 
 
 @dataclass(frozen=True, slots=True)

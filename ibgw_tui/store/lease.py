@@ -9,7 +9,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from ibgw_tui.core.errors import Conflict
+from ibgw_tui.core.errors import LeaseLost
 from ibgw_tui.core.records import LeaseState
 from ibgw_tui.store.connection import Connection
 from ibgw_tui.store.rows import from_us, to_us
@@ -22,7 +22,7 @@ def to_lease(row: tuple[Any, ...]) -> LeaseState:
 def require_lease(connection: Connection, token: int) -> None:
     """A stale router must not write: somebody else may be acting on the same orders."""
     if connection.row("SELECT 1 FROM lease WHERE id = 1 AND holder <> '' AND token = ?", (token,)) is None:
-        raise Conflict("this router no longer holds the lease", user_action="another process is the router now")
+        raise LeaseLost
 
 
 def take_lease(

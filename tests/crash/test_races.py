@@ -7,6 +7,7 @@ IBGW_RACES=long runs a thousand submits of one approval, and more of everything 
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from collections import Counter
@@ -16,9 +17,10 @@ from typing import Any
 
 import pytest
 
+from ibgw_tui.brokers.simulated import SimulatedBroker
 from ibgw_tui.core.errors import Conflict
 from ibgw_tui.core.lifecycle import Status
-from tests.crash.desk import Seat
+from tests.crash.desk import FILLS, Seat, until
 from tests.crash.harness import Harness
 from tests.crash.inspection import Desk, inspect
 from tests.crash.journal import read_journals
@@ -204,3 +206,39 @@ async def test_a_router_that_was_held_up_cannot_send_any_more(tmp_path: Path) ->
     finally:
         for seat in seats:
             seat.close()
+
+
+async def test_a_router_that_hears_after_it_lost_the_lease_steps_down_at_once(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It learns so from its first write that is refused, and does not connect to the broker again."""
+    clock = SettableClock()
+    broker = SimulatedBroker(clock, tick_seconds=None)
+    old, new = [Seat(tmp_path / DATABASE, clock, broker, name=name, pid=pid) for pid, name in enumerate("ab", 1)]
+    router = old.router()
+    running = asyncio.create_task(router.run())
+    try:
+        await until(lambda: old.do(lambda: old.store.link() is not None), 5, lambda: "connected")
+        await old.open_switch("start of day")
+        order_ref = (await new.stage("k1", limit_price=FILLS)).record.order_ref
+        router.ring()
+        await until(lambda: _is(old, order_ref, Status.PENDING), 5, lambda: "previewed")
+        await old.approve(order_ref)
+        router.ring()
+        await until(lambda: _is(old, order_ref, Status.WORKING), 5, lambda: "at the market")
+        clock.forward(seconds=6)
+        assert await new.take_lease()
+        await broker.step()
+        await until(lambda: not router.active, 5, lambda: "stepped down")
+        assert router.problem == "another router took over; waiting"
+        assert "starts over" not in caplog.text
+        assert (await new.read(order_ref)).status is Status.WORKING, "nothing was written by the old one"
+    finally:
+        running.cancel()
+        await asyncio.gather(running, return_exceptions=True)
+        old.close()
+        new.close()
+
+
+async def _is(seat: Seat, order_ref: str, status: Status) -> bool:
+    return (await seat.read(order_ref)).status is status
