@@ -12,14 +12,14 @@ from typing import Any
 import pytest
 
 from ibgw_tui.core import cases, context, decision, gates, records
-from ibgw_tui.core.context import Counters, Market, PreviewFacts, Price, Steps
+from ibgw_tui.core.context import Counters, Market, OwnOrder, PreviewFacts, Price, Steps
 from ibgw_tui.core.decision import Decision, Finding, worst_status
 from ibgw_tui.core.errors import BrokerError, ErrorCode, GatewayError, InvalidRequest, OutcomeUnknown
 from ibgw_tui.core.orders import Estimate, Preview, PriceStep, parse_intent
 from ibgw_tui.core.prices import bps_shown, number, reference_price
 from ibgw_tui.core.records import Exposure, Tally
 from ibgw_tui.core.rules import DeskRules, LiveRules
-from ibgw_tui.core.terms import CheckStatus, Mode, Money, QuoteStatus, canonical, iso
+from ibgw_tui.core.terms import CheckStatus, Mode, Money, OrderType, QuoteStatus, Side, canonical, iso
 from tests.makers import NOON, a_contract, a_policy, a_quote, an_intent, an_intent_data, usd
 
 # ---- numbers for people
@@ -107,6 +107,10 @@ def test_a_tally_becomes_counters_one_total_a_currency() -> None:
 def test_what_is_open_is_working_being_sent_or_in_doubt() -> None:
     exposure = Exposure(*map(Decimal, (1, 10, 2, 20, 4, 40)))
     assert (exposure.open_buys, exposure.open_sells) == (Decimal(7), Decimal(70))
+
+
+def test_an_own_order_of_untold_age_is_of_now() -> None:
+    assert OwnOrder("U1234567", 1, Side.BUY, Decimal(1), OrderType.LIMIT).age_seconds == Decimal(0)
 
 
 def test_a_middle_needs_both_sides_in_the_currency_of_the_quote() -> None:
