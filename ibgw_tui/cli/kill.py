@@ -20,7 +20,7 @@ from ibgw_tui.core.errors import InvalidRequest, NotPermitted
 from ibgw_tui.core.text import one_line
 
 if TYPE_CHECKING:
-    from ibgw_tui.service.switch import Swept
+    from ibgw_tui.service.views import Swept
     from ibgw_tui.wiring.emergency import Sweep
 
 PHRASE = "OPEN"

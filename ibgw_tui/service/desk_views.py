@@ -81,9 +81,10 @@ class Views:
         return [order_row(line) for line in self._store.lines(statuses=sorted(OPEN), limit=limit)]
 
     def blotter(self, *, limit: int = 500) -> list[OrderRow]:
-        """Everything that was sent or has ended, newest first."""
-        lines = self._store.lines(statuses=sorted(AT_BROKER | TERMINAL), limit=limit, newest_first=True)
-        return [order_row(line) for line in lines]
+        """Everything at the broker, however old, and what has ended; newest first."""
+        live = self._store.lines(statuses=sorted(AT_BROKER), newest_first=True)
+        ended = self._store.lines(statuses=sorted(TERMINAL), limit=max(0, limit - len(live)), newest_first=True)
+        return [order_row(line) for line in sorted((*live, *ended), key=lambda line: -line.seq)]
 
     def audit(self, *, after_seq: int = 0, limit: int = 200, newest: bool = True) -> list[AuditEntry]:
         """Audit entries, oldest first; with `newest` the last ones."""

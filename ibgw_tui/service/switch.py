@@ -7,14 +7,12 @@ before cannot slip through after. The epoch in the approval guards the same thin
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
-from decimal import Decimal
-from enum import StrEnum
 
 from ibgw_tui.core.lifecycle import AT_BROKER, Actor, IllegalTransition, Signal, Status
-from ibgw_tui.core.records import OrderRecord, SwitchState
+from ibgw_tui.core.records import SwitchState
 from ibgw_tui.core.terms import KillSwitch
 from ibgw_tui.core.text import one_line
+from ibgw_tui.service.views import Outcome, Swept
 from ibgw_tui.store import Change, OrderStore
 
 
@@ -60,40 +58,12 @@ TOGETHER = 100
 """So many cancels are asked for in one transaction."""
 
 
-class Outcome(StrEnum):
-    """What is known of an order after its cancel was asked for. Only the broker's word makes it certain."""
-
-    CANCELLED = "cancelled"
-    FILLED = "filled"
-    """In the race: the fill was faster."""
-    NOT_AT_BROKER = "not_at_broker"
-    """It never was there, or the broker had rejected it."""
-    UNCONFIRMED = "unconfirmed"
-    """The broker has not said; it may work still."""
-
-
 _OUTCOMES = {
     Status.CANCELLED: Outcome.CANCELLED,
     Status.FILLED: Outcome.FILLED,
     Status.NOT_PLACED: Outcome.NOT_AT_BROKER,
     Status.REJECTED_BY_BROKER: Outcome.NOT_AT_BROKER,
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Swept:
-    """One order whose cancel was asked for, and what came of it so far."""
-
-    record: OrderRecord
-    outcome: Outcome
-
-    @property
-    def is_certain(self) -> bool:
-        return self.outcome is not Outcome.UNCONFIRMED
-
-    @property
-    def filled(self) -> Decimal:
-        return self.record.filled
 
 
 def cancel_working(store: OrderStore, *, actor: Actor, principal: str) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
+from enum import StrEnum
 
 from ibgw_tui.core.broker import OrderReport, Position, Quote
 from ibgw_tui.core.decision import Decision, Finding
@@ -101,6 +102,34 @@ class ExecutionRow:
     quantity: Decimal
     price: Decimal
     exec_id: str
+
+
+class Outcome(StrEnum):
+    """What is known of an order after its cancel was asked for. Only the broker's word makes it certain."""
+
+    CANCELLED = "cancelled"
+    FILLED = "filled"
+    """In the race: the fill was faster."""
+    NOT_AT_BROKER = "not_at_broker"
+    """It never was there, or the broker had rejected it."""
+    UNCONFIRMED = "unconfirmed"
+    """The broker has not said; it may work still."""
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """One order whose cancel was asked for, and what came of it so far."""
+
+    record: OrderRecord
+    outcome: Outcome
+
+    @property
+    def is_certain(self) -> bool:
+        return self.outcome is not Outcome.UNCONFIRMED
+
+    @property
+    def filled(self) -> Decimal:
+        return self.record.filled
 
 
 @dataclass(frozen=True, slots=True)

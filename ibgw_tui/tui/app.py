@@ -1,7 +1,7 @@
 """The terminal: three views over one desk. It owns the views, the feed and the clock; it decides nothing.
 
 `DeskApp(port)` is all there is to construct. What keys do is in `keys`, what deciding means in
-`deciding`, what is on the screens in `screens` and `widgets`.
+`deciding` and `stopping`, what is on the screens in `screens` and `widgets`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from textual.screen import Screen
 
 from ibgw_tui.service.views import Ticket
 from ibgw_tui.tui import theme
+from ibgw_tui.tui.conversation import Conversation
 from ibgw_tui.tui.deciding import Deciding
 from ibgw_tui.tui.feed import Feed
 from ibgw_tui.tui.keys import Place, bindings, grouped
@@ -27,6 +28,7 @@ from ibgw_tui.tui.screens.desk import DeskScreen
 from ibgw_tui.tui.screens.help import HelpScreen
 from ibgw_tui.tui.screens.orders import OrdersScreen
 from ibgw_tui.tui.session import Session
+from ibgw_tui.tui.stopping import Stopping
 
 Answer = TypeVar("Answer")
 TICK = 1.0
@@ -50,11 +52,13 @@ class DeskApp(App[int]):
         self.session = Session(port)
         self.session.on_change = self._changed
         self.feed = Feed(self.session, wanted=self._wanted, show_ticket=self._show_ticket)
-        self.deciding = Deciding(self.session, self)
+        self.talk = Conversation(self.session, self)
+        self.deciding = Deciding(self.talk)
+        self.stopping = Stopping(self.talk)
         self._register_themes(theme_name or theme.DEFAULT)
         views: dict[str, Callable[[], Screen[Any]]] = {
-            "desk": lambda: DeskScreen(self.session, self.deciding, self.feed),
-            "blotter": lambda: BlotterScreen(self.session, self.deciding, self.feed),
+            "desk": lambda: DeskScreen(self.session, self.deciding, self.stopping, self.feed),
+            "blotter": lambda: BlotterScreen(self.session, self.deciding, self.stopping, self.feed),
             "audit": lambda: AuditScreen(self.session),
         }
         for name, make in views.items():
@@ -149,7 +153,7 @@ class DeskApp(App[int]):
         return super().check_action(action, parameters)
 
     def action_kill(self) -> None:
-        self.deciding.kill()
+        self.stopping.kill()
 
     async def action_view(self, name: str) -> None:
         if not self.dialog_is_open:
@@ -165,7 +169,7 @@ class DeskApp(App[int]):
         self.push_screen(HelpScreen(groups))
 
     def action_quit_guard(self) -> None:
-        self.deciding.leave(lambda: self.exit(0), self._reasons_to_stay())
+        self.stopping.leave(lambda: self.exit(0), self._reasons_to_stay())
 
     async def action_quit(self) -> None:
         """Textual's own way out leads past nobody either."""

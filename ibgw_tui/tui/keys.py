@@ -99,11 +99,14 @@ KEYS: tuple[Key, ...] = (
         "Send an approved order now, without waiting for the rest of its hold-back."),
     Key("recall", ("u",), "u", "recall", "recall", _DECIDE, Place.ORDERS,
         "Take back an approval before it is sent."),
+    Key("write_off", ("w",), "w", "write_off", "write off", _DECIDE, Place.ORDERS,
+        "Take an order in doubt as never placed, with a reason: only after the broker's records were looked up, or "
+        "with a longer phrase. Nothing is sent."),
     # stopping
     Key("cancel", ("x",), "x", "cancel", "cancel", _STOP, Place.ORDERS,
         "Ask the broker to cancel the order. It may still fill until the broker has answered."),
     Key("cancel_all", ("X",), "X", "cancel_all", "cancel all", _STOP, Place.ORDERS,
-        "Ask the broker to cancel every working order."),
+        "Ask the broker to cancel every working order, and see what came of each."),
     Key("kill", ("K", "f12"), "K F12", "kill", "kill switch", _STOP, Place.APP,
         "Close the kill switch at once, from anywhere, also inside a dialog: no new order leaves. While you type text, "
         "K is a letter and F12 closes. When it is closed: open it, with a reason.", priority=True),

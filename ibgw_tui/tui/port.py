@@ -14,7 +14,8 @@ from typing import Protocol
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.orders import Approval
 from ibgw_tui.core.records import AuditEntry, OrderRecord, SwitchState
-from ibgw_tui.service.views import DeskState, OrderRow, Shown, Ticket
+from ibgw_tui.service.standing import Standing
+from ibgw_tui.service.views import DeskState, OrderRow, Shown, Swept, Ticket
 
 
 class ApprovalVerdict(Protocol):
@@ -103,13 +104,25 @@ class DeskPort(Protocol):
         ...
 
     async def ask_cancel_all(self) -> Sequence[OrderRecord]:
-        """Ask for every order the broker has or may have; returns those it asked for."""
+        """Ask for every order the broker has or may have; returns them, also those asked for before."""
         ...
 
     async def close_switch(self, reason: str, /) -> SwitchState:
         """Arm the kill switch: no new order leaves."""
         ...
 
-    async def open_switch(self, reason: str, /) -> SwitchState:
-        """Let approved orders pass again. Needs a reason."""
+    async def open_switch(self, reason: str, override: str = "", /) -> SwitchState:
+        """Let approved orders pass again. Needs a reason, and an override when something stands against it."""
+        ...
+
+    async def what_came_of(self, order_refs: Sequence[str], /) -> Sequence[Swept]:
+        """Orders whose cancel was asked for, each with its outcome as it is known now."""
+        ...
+
+    async def standing(self) -> Standing:
+        """How we stand with the broker: what is in doubt, and what was done to find it."""
+        ...
+
+    async def write_off(self, order_ref: str, reason: str, override: str = "", /) -> OrderRecord:
+        """Take an order in doubt as never placed."""
         ...

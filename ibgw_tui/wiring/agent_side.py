@@ -21,7 +21,8 @@ from ibgw_tui.core.records import AuditEntry, OrderRecord, SwitchState
 from ibgw_tui.core.terms import PrincipalName
 from ibgw_tui.core.text import one_line
 from ibgw_tui.service.staging import Staging
-from ibgw_tui.service.switch import Swept, at_broker, cancel_working, what_came_of
+from ibgw_tui.service.switch import at_broker, cancel_working, what_came_of
+from ibgw_tui.service.views import Swept
 from ibgw_tui.store import OrderStore
 from ibgw_tui.wiring.clock import make_order_ref, utc_now
 from ibgw_tui.wiring.paths import Home, resolve_home

@@ -24,7 +24,7 @@ from ibgw_tui.wiring.clock import utc_now
 from ibgw_tui.wiring.paths import Home
 
 if TYPE_CHECKING:
-    from ibgw_tui.service.switch import Swept
+    from ibgw_tui.service.views import Swept
 
 PATIENCE_SECONDS = 1.0
 """A store that has not answered by then no longer holds up the stop."""

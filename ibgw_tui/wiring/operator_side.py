@@ -27,8 +27,8 @@ from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.review import Review, Verdict
 from ibgw_tui.service.routing import Router
 from ibgw_tui.service.standing import Standing, standing
-from ibgw_tui.service.switch import Swept, what_came_of
-from ibgw_tui.service.views import DeskState, OrderRow, Shown, Ticket
+from ibgw_tui.service.switch import what_came_of
+from ibgw_tui.service.views import DeskState, OrderRow, Shown, Swept, Ticket
 from ibgw_tui.service.witness import Witness
 from ibgw_tui.store import OrderStore
 from ibgw_tui.store.thread import StoreThread

@@ -204,7 +204,7 @@ def test_export_of_a_time_a_kind_an_order(cli: Cli) -> None:
     assert earlier + later == everything
     assert lines(cli("audit", "export", "--until", first[:10])) == []
     kinds = {line["kind"] for line in lines(cli("audit", "export", "--kind", "switch.*", "--kind", "order.staged"))}
-    assert kinds == {"switch.opened", "switch.closed", "order.staged"}
+    assert kinds == {"switch.opened", "switch.override", "switch.closed", "order.staged"}
     ref = str(next(line["order_ref"] for line in everything if line["order_ref"]))
     assert lines(cli("audit", "export", "--order", ref)) == [line for line in everything if line["order_ref"] == ref]
 

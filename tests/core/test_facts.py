@@ -14,7 +14,7 @@ import pytest
 from ibgw_tui.core import cases, context, decision, gates, records
 from ibgw_tui.core.context import Counters, Market, OwnOrder, PreviewFacts, Price, Steps
 from ibgw_tui.core.decision import Decision, Finding, worst_status
-from ibgw_tui.core.errors import BrokerError, ErrorCode, GatewayError, InvalidRequest, OutcomeUnknown
+from ibgw_tui.core.errors import BrokerError, ErrorCode, GatewayError, InvalidRequest, LeaseLost, OutcomeUnknown
 from ibgw_tui.core.orders import Estimate, Preview, PriceStep, parse_intent
 from ibgw_tui.core.prices import bps_shown, number, reference_price
 from ibgw_tui.core.records import Exposure, Tally
@@ -227,6 +227,8 @@ def test_what_is_no_price_and_no_type_is_said_once(changes: dict[str, Any], prob
 def test_an_error_has_its_kinds_code_unless_it_names_another() -> None:
     assert (BrokerError("x").code, BrokerError("x").retryable) == (ErrorCode.BROKER_BACKEND_UNAVAILABLE, True)
     assert OutcomeUnknown("x").retryable is False
+    assert (LeaseLost().code, LeaseLost().retryable) == (ErrorCode.ORDER_STATUS_CONFLICT, False)
+    assert LeaseLost().user_action == "another process is the router now"
     named = GatewayError(
         "x", user_action="y", code=ErrorCode.LIVE_GATE_MISSING, retryable=True, findings=[a_finding(CheckStatus.WARN)]
     )

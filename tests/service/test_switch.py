@@ -18,7 +18,8 @@ from ibgw_tui.core.terms import KillSwitch
 from ibgw_tui.exchange.faults import CancelFault, Faults
 from ibgw_tui.service.hearing import hear
 from ibgw_tui.service.submitting import Admission
-from ibgw_tui.service.switch import Outcome, cancel_working, heed_file, what_came_of
+from ibgw_tui.service.switch import cancel_working, heed_file, what_came_of
+from ibgw_tui.service.views import Outcome
 from tests.service.bench_desk import BenchDesk, bench_desk, fill, working
 from tests.service.markets import FILLS, RESTS, at_market, market_desk
 

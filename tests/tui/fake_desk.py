@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import itertools
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -24,9 +24,10 @@ from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Status
 from ibgw_tui.core.orders import Approval, ApprovalStatus, Contract, Estimate, Preview, order_sentence
 from ibgw_tui.core.policy import FrequencyLimit, LimitPolicy, SessionLimit
 from ibgw_tui.core.prices import notional_of, worst_case_price
-from ibgw_tui.core.records import AuditEntry, LeaseState, OrderRecord, SwitchState
+from ibgw_tui.core.records import Absence, AuditEntry, LeaseState, OrderRecord, SwitchState
 from ibgw_tui.core.terms import AssetClass, CheckStatus, KillSwitch, Mode, Money, QuoteStatus, Scope
-from ibgw_tui.service.views import DeskState, ExecutionRow, LimitBar, OrderRow, Shown, Ticket
+from ibgw_tui.service.standing import Doubtful, Standing
+from ibgw_tui.service.views import DeskState, ExecutionRow, LimitBar, OrderRow, Outcome, Shown, Swept, Ticket
 from tests.makers import NOON, a_contract, a_policy, an_intent, counters, gate_context, limit_context, usd
 
 POLICY = a_policy(
@@ -97,6 +98,9 @@ class FakeDesk:
         """Fields of DeskState that a test wants otherwise."""
         self.ticket_changes: dict[str, dict[str, Any]] = {}
         self.row_changes: dict[str, dict[str, Any]] = {}
+        self.absences: dict[str, Absence] = {}
+        self.against: list[str] = []
+        """What stands against writing off whatever is in doubt."""
         self.failure: Exception | None = None
         """Raised by every reading."""
         self.act_failure: Exception | None = None
@@ -260,8 +264,28 @@ class FakeDesk:
         self.ring()
         return self.switch
 
-    async def open_switch(self, reason: str, /) -> SwitchState:
-        await self._acting("open", reason)
+    async def what_came_of(self, order_refs: Sequence[str], /) -> list[Swept]:
+        await self._reading()
+        known = {Status.CANCELLED: Outcome.CANCELLED, Status.FILLED: Outcome.FILLED}
+        found = [self.records[ref] for ref in order_refs]
+        return [Swept(record, known.get(record.status, Outcome.UNCONFIRMED)) for record in found]
+
+    async def standing(self) -> Standing:
+        await self._reading()
+        doubtful = [record for record in self.records.values() if record.status is Status.IN_DOUBT]
+        return Standing(
+            now=self.clock(), comparison=None, link="connected", foreign=(), discrepancies=(), against=(),
+            in_doubt=tuple(
+                Doubtful(record, self.absences.get(record.order_ref), tuple(self.against)) for record in doubtful
+            ),
+        )  # fmt: skip
+
+    async def write_off(self, order_ref: str, reason: str, override: str = "", /) -> OrderRecord:
+        await self._acting("write off", order_ref, reason, override)
+        return self._rung(self.change(order_ref, status=Status.NOT_PLACED, reason=reason))
+
+    async def open_switch(self, reason: str, override: str = "", /) -> SwitchState:
+        await self._acting("open", reason, *([override] if override else []))
         self.switch = SwitchState(KillSwitch.OPEN, self.switch.epoch, self.operator, reason, self.clock(), "store")
         self.write("switch.opened", "operator", self.operator, reason=reason)
         self.ring()

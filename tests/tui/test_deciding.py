@@ -18,7 +18,10 @@ from ibgw_tui.tui.screens.confirm import ConfirmScreen
 from ibgw_tui.tui.screens.dialog import ArmedScreen
 from ibgw_tui.tui.screens.help import HelpScreen
 from ibgw_tui.tui.screens.reject import RejectScreen
+from ibgw_tui.tui.screens.sweep import SweepScreen
 from ibgw_tui.tui.screens.switch import OpenSwitchScreen
+from ibgw_tui.tui.screens.write_off import WriteOffScreen
+from tests.service.bench_desk import working
 from tests.tui.fake_desk import FakeDesk, TickingClock, a_busy_desk
 from tests.tui.helpers import flat, running, screen_text, shows, until
 
@@ -122,7 +125,7 @@ async def test_after_a_decision_there_is_a_moment_in_which_keys_do_nothing() -> 
     desk = busy()
     async with running(desk) as (app, pilot):
         moment = 100.0
-        app.deciding._monotonic = lambda: moment
+        app.talk._monotonic = lambda: moment
         await pilot.press("a")
         await dialog(pilot, ApproveScreen)
         await pilot.press("escape")
@@ -223,6 +226,32 @@ async def test_cancel_all_names_every_order_also_those_behind_a_filter() -> None
         assert "hidden by the filter" in flat(app)
         await confirm(pilot, ConfirmScreen)
         await until(pilot, lambda: ("cancel all",) in desk.acts, "the cancels")
+
+
+async def test_after_cancel_all_each_order_is_told_as_the_broker_says_it() -> None:
+    desk = busy()
+    second = desk.stage("SPY", "buy", "1", status=Status.WORKING)
+    async with running(desk) as (app, pilot):
+        first = await at_the_working_order(app, pilot, desk)
+        await pilot.press("X")
+        await confirm(pilot, ConfirmScreen)
+        await dialog(pilot, SweepScreen)
+        await shows(pilot, "cancel asked for 2: 2 UNCONFIRMED", first, second)
+        desk.change(second, status=Status.CANCELLED)
+        await shows(pilot, "1 UNCONFIRMED, 1 cancelled")
+        await pilot.press("escape")
+        await shows(pilot, "cancel asked for 2: 1 UNCONFIRMED, 1 cancelled; what is unconfirmed may work still")
+
+
+async def test_after_cancel_all_the_kill_switch_still_closes_over_the_list() -> None:
+    desk = busy()
+    async with running(desk) as (app, pilot):
+        await at_the_working_order(app, pilot, desk)
+        await pilot.press("X")
+        await confirm(pilot, ConfirmScreen)
+        await dialog(pilot, SweepScreen)
+        await pilot.press("K")
+        await until(pilot, lambda: desk.switch.state is KillSwitch.CLOSED, "the switch to close")
 
 
 async def test_cancel_all_with_nothing_at_the_broker() -> None:
@@ -332,6 +361,79 @@ async def test_when_it_is_closed_k_asks_to_open_it_with_a_reason() -> None:
         await shows(pilot, "kill switch open - approved orders may leave")
 
 
+async def test_what_stands_against_opening_is_read_and_takes_a_longer_phrase() -> None:
+    desk = busy(switch=KillSwitch.CLOSED)
+    desk.desk_changes = {"against_opening": ("1 order in doubt: o-1",)}
+    async with running(desk) as (_, pilot):
+        await pilot.press("K")
+        await dialog(pilot, OpenSwitchScreen)
+        await shows(pilot, "against it: 1 order in doubt: o-1", "type OPEN ANYWAY")
+        await pilot.pause(0.4)
+        await _type(pilot, "the broker said so")
+        await _type(pilot, "OPEN ANYWAY")
+        await until(pilot, lambda: desk.acts, "the opening")
+        assert desk.acts == [("open", "the broker said so", "the broker said so")]
+
+
+# ---- what nobody answered
+
+
+async def in_doubt(app: DeskApp, pilot: Pilot[Any], desk: FakeDesk) -> str:
+    ref = desk.stage("SPY", "buy", "1", status=Status.IN_DOUBT)
+    desk.ring()
+    await pilot.press("2")
+    await until(pilot, lambda: app.select(ref), "the order in doubt")
+    await until(pilot, lambda: app.displayed_ref == ref, "its ticket")
+    return ref
+
+
+async def test_w_writes_off_an_order_in_doubt_with_a_reason() -> None:
+    desk = busy()
+    async with running(desk) as (app, pilot):
+        ref = await in_doubt(app, pilot, desk)
+        await shows(pilot, "IN DOUBT", "w write off")
+        await pilot.press("w")
+        await dialog(pilot, WriteOffScreen)
+        await pilot.pause(0.4)
+        await _type(pilot, "not on their screen")
+        await _type(pilot, "WRITE OFF")
+        await until(pilot, lambda: desk.acts, "the writing off")
+        assert desk.acts == [("write off", ref, "not on their screen", "")]
+        await shows(pilot, "WRITTEN OFF")
+
+
+async def test_writing_off_in_spite_of_what_stands_against_it_takes_a_longer_phrase() -> None:
+    desk = busy()
+    desk.against = ["complete records were asked 0 times in this session, not 2 times"]
+    async with running(desk) as (app, pilot):
+        ref = await in_doubt(app, pilot, desk)
+        await pilot.press("w")
+        await dialog(pilot, WriteOffScreen)
+        await shows(pilot, "against it: complete records were asked 0 times", "type WRITE OFF ANYWAY")
+        await pilot.pause(0.4)
+        await _type(pilot, "by phone")
+        await _type(pilot, "WRITE OFF ANYWAY")
+        await until(pilot, lambda: desk.acts, "the writing off")
+        assert desk.acts == [("write off", ref, "by phone", "by phone")]
+
+
+async def test_w_elsewhere_says_what_it_is_for() -> None:
+    desk = busy()
+    async with running(desk) as (app, pilot):
+        await at_the_working_order(app, pilot, desk)
+        await pilot.press("w")
+        await shows(pilot, "only an order in doubt is written off")
+        assert not app.dialog_is_open and desk.acts == []
+
+
+async def test_orders_of_others_are_said_in_the_banner() -> None:
+    desk = busy()
+    report = working(desk.records[next(iter(desk.records))], desk.clock, order_ref="by-hand [/red]")
+    desk.desk_changes = {"foreign": (report, report), "discrepancies": 1}
+    async with running(desk) as (_, pilot):
+        await shows(pilot, "AT THE BROKER AND NOT OURS: buy 8 of contract 265598", "and 1 more - run: ibgw reconcile")
+
+
 async def test_a_switch_that_could_not_be_closed_is_said_with_the_other_ways() -> None:
     desk = busy()
     desk.act_failure = OSError("disk full")
@@ -359,7 +461,7 @@ async def test_leaving_asks_while_orders_work_through_this_terminal() -> None:
         await shows(pilot, "Leave this terminal?", "1 at the broker: fills are not heard")
         await pilot.press("escape")
         await until(pilot, lambda: not app.dialog_is_open, "the question to close")
-        app.deciding._dead_until = 0.0
+        app.talk._dead_until = 0.0
         await pilot.press("ctrl+q")
         await confirm(pilot, ConfirmScreen)
         await until(pilot, lambda: not app.is_running or app._exit, "the end")
@@ -407,7 +509,7 @@ async def test_a_read_only_terminal_decides_nothing_and_says_so() -> None:
     async with running(desk) as (app, pilot):
         text = await shows(pilot, "READ-ONLY")
         assert "review to approve" not in text.splitlines()[-1]
-        for key in ("a", "r", "s", "u", "x", "X"):
+        for key in ("a", "r", "s", "u", "w", "x", "X"):
             await pilot.press(key)
         await shows(pilot, "this terminal is read-only; start `ibgw tui` without --read-only")
         assert not app.dialog_is_open and desk.acts == []

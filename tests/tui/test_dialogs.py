@@ -20,8 +20,10 @@ from textual.screen import Screen
 from textual.widgets import Button, Input, Static
 
 from ibgw_tui.core.lifecycle import Status
+from ibgw_tui.core.records import Absence
 from ibgw_tui.core.terms import CheckStatus, KillSwitch, Mode
-from ibgw_tui.service.views import Ticket
+from ibgw_tui.service.standing import Doubtful
+from ibgw_tui.service.views import Outcome, Swept, Ticket
 from ibgw_tui.tui import theme
 from ibgw_tui.tui.arming import Phase
 from ibgw_tui.tui.changes import what_changed
@@ -29,8 +31,11 @@ from ibgw_tui.tui.screens.approve import ApproveAnswer, ApproveScreen
 from ibgw_tui.tui.screens.confirm import ConfirmScreen
 from ibgw_tui.tui.screens.dialog import ArmedScreen
 from ibgw_tui.tui.screens.help import HelpScreen
+from ibgw_tui.tui.screens.phrase import Words
 from ibgw_tui.tui.screens.reject import REASONS, RejectAnswer, RejectScreen
+from ibgw_tui.tui.screens.sweep import SweepScreen
 from ibgw_tui.tui.screens.switch import OpenSwitchScreen
+from ibgw_tui.tui.screens.write_off import WriteOffScreen
 from ibgw_tui.tui.sheet import code_of, make_sheet
 from ibgw_tui.tui.tiers import plan_of, unusual
 from tests import makers
@@ -676,7 +681,57 @@ async def test_opening_the_switch_takes_a_reason_and_the_phrase() -> None:
         await pilot.press("N")
         assert app.answers == []
         await pilot.press("enter")
-        await wait(pilot, "the answer", lambda: app.answers == ["all is well"])
+        await wait(pilot, "the answer", lambda: app.answers == [Words("all is well")])
+
+
+async def test_what_stands_against_opening_is_shown_and_takes_a_longer_phrase() -> None:
+    against = ("1 order in doubt: o-1 [/red] \x1b[2J", *(f"trouble {number}" for number in range(7)))
+    dialog = OpenSwitchScreen(makers.a_switch(KillSwitch.CLOSED), against)
+    async with shown(dialog, (80, 24)) as (app, pilot):
+        await pilot.pause(0.3)
+        assert "against it: 1 order in doubt: o-1 [/red] ␛" in text_of(app) and "and 3 more" in text_of(app)
+        assert "type OPEN ANYWAY to open it" in text_of(app)
+        await type_in(pilot, "I know")
+        await pilot.press("enter")
+        for phrase in ("OPEN", " ANYWAY"):
+            for letter in phrase:
+                await pilot.press("space" if letter == " " else letter)
+                await pilot.pause(0.03)
+            await pilot.press("enter")
+            if phrase == "OPEN":
+                await wait(pilot, "the hint", lambda: "type OPEN ANYWAY exactly" in text_of(app))
+        await wait(pilot, "the answer", lambda: app.answers == [Words("I know", "I know")])
+
+
+async def test_writing_off_shows_what_was_looked_up() -> None:
+    record = replace(samples.a_ticket().record, status=Status.IN_DOUBT, reason="no answer came")
+    absence = Absence(record.order_ref, makers.NOON, makers.NOON + timedelta(seconds=35), 35, 8)
+    dialog = WriteOffScreen(Doubtful(record, absence, ()), "BUY 10 AAPL")
+    async with shown(dialog, (80, 24)) as (app, pilot):
+        await pilot.pause(0.3)
+        text = " ".join(text_of(app).replace("│", " ").replace("┃", " ").split())
+        assert "Looked up 8 times" in text and "not found" in text and "type WRITE OFF to write it off" in text
+        await pilot.press("escape")
+        await wait(pilot, "the answer", lambda: app.answers == [None])
+
+
+async def test_what_came_of_cancels_is_never_done_while_one_is_not_confirmed() -> None:
+    record = samples.a_ticket().record
+    fates = {"a": Outcome.CANCELLED, "b": Outcome.FILLED, "c": Outcome.UNCONFIRMED}
+
+    async def look() -> list[Swept]:
+        return [Swept(replace(record, order_ref=f"o-{name}"), outcome) for name, outcome in fates.items()]
+
+    dialog = SweepScreen(look, 3)
+    async with shown(dialog, (80, 24)) as (app, pilot):
+        await wait(pilot, "the list", lambda: "1 UNCONFIRMED, 1 filled in the race, 1 cancelled" in text_of(app))
+        assert "cancel not sent yet" in text_of(app) and "done" not in text_of(app)
+        fates["c"] = Outcome.NOT_AT_BROKER
+        await wait(pilot, "the news", lambda: "1 not at the broker" in text_of(app))
+        await pilot.press("escape")
+        await wait(pilot, "the answer", lambda: len(app.answers) == 1)
+    (answer,) = app.answers
+    assert isinstance(answer, tuple) and all(found.is_certain for found in answer)
 
 
 async def test_the_phrase_cannot_be_pasted() -> None:

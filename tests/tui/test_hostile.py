@@ -14,6 +14,7 @@ from rich.cells import cell_len
 import ibgw_tui.tui
 from ibgw_tui.core.errors import NotFound
 from ibgw_tui.core.lifecycle import Status
+from ibgw_tui.core.orders import Preview
 from ibgw_tui.core.records import LeaseState
 from ibgw_tui.tui.safe import fit, safe, safe_line
 from tests.tui.fake_desk import FakeDesk, a_busy_desk
@@ -56,7 +57,8 @@ def spoilt(text: str) -> FakeDesk:
             update={"exchange": text, "primary_exchange": text, "symbol": text}
         )
         estimate = record.preview.estimate.model_copy(update={"warning": text})
-        preview = record.preview.model_copy(update={"contract": contract, "estimate": estimate, "intent": intent})
+        fields = {**dict(record.preview), "contract": contract, "estimate": estimate, "intent": intent}
+        preview = Preview.model_construct(**fields)  # unchecked on purpose: no preview has such fields
         desk.ticket_changes[ref] = {
             "record": replace(record, staged_by=text, reason=text, reason_code=text, intent=intent, preview=preview),
             "sentence": text, "why_not": text, "approvable": False, "gates": gates, "limits": limits,
@@ -226,4 +228,4 @@ async def test_an_order_in_any_status_can_be_shown(status: Status) -> None:
             await pilot.press(key)
             if app.dialog_is_open:
                 await pilot.press("escape")
-                app.deciding._dead_until = 0.0
+                app.talk._dead_until = 0.0

@@ -23,7 +23,7 @@ HOLDERS: dict[Place, tuple[type[DOMNode], ...]] = {
     Place.LIST: (LineList,),
     Place.TICKET: (TicketPane,),
 }
-DECIDING = {"approve", "confirm", "reject", "submit", "cancel", "cancel_all", "kill"}
+DECIDING = {"approve", "confirm", "reject", "submit", "write_off", "cancel", "cancel_all", "kill"}
 
 
 def test_identities_and_keys_are_unique() -> None:

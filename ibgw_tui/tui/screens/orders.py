@@ -25,6 +25,7 @@ from ibgw_tui.tui.messages import CursorMoved, RowOpened, WindowChanged
 from ibgw_tui.tui.present import Tone
 from ibgw_tui.tui.screens.board import BoardScreen
 from ibgw_tui.tui.session import Session, Snapshot
+from ibgw_tui.tui.stopping import Stopping
 from ibgw_tui.tui.theme import STYLES
 from ibgw_tui.tui.widgets.columns import Column
 from ibgw_tui.tui.widgets.footer import Situation
@@ -41,9 +42,10 @@ class OrdersScreen(BoardScreen):
     title_word = ""
     no_ticket = Content("")
 
-    def __init__(self, session: Session, deciding: Deciding, feed: Feed) -> None:
+    def __init__(self, session: Session, deciding: Deciding, stopping: Stopping, feed: Feed) -> None:
         super().__init__(session)
         self._deciding = deciding
+        self._stopping = stopping
         self._feed = feed
         self._filter = ""
         self._order_name = ""
@@ -209,11 +211,14 @@ class OrdersScreen(BoardScreen):
     def action_recall(self) -> None:
         self._deciding.recall(self.orders.selected)
 
+    def action_write_off(self) -> None:
+        self._stopping.write_off(self.orders.selected)
+
     def action_cancel(self) -> None:
-        self._deciding.cancel(self.orders.selected)
+        self._stopping.cancel(self.orders.selected)
 
     def action_cancel_all(self) -> None:
-        self._deciding.cancel_all(self.orders.rows.hidden)
+        self._stopping.cancel_all(self.orders.rows.hidden)
 
 
 def _blocked(row: OrderRow) -> bool:

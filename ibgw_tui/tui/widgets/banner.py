@@ -10,10 +10,10 @@ from textual.content import Content
 from textual.geometry import Size
 from textual.widget import Widget
 
-from ibgw_tui.core.broker import LinkState
+from ibgw_tui.core.broker import LinkState, OrderReport
 from ibgw_tui.core.terms import KillSwitch
 from ibgw_tui.service.views import DeskState
-from ibgw_tui.tui.present import Tone, utc_clock, utc_moment
+from ibgw_tui.tui.present import Tone, number, utc_clock, utc_moment
 from ibgw_tui.tui.safe import fit, safe_line
 from ibgw_tui.tui.theme import STYLES
 
@@ -57,14 +57,14 @@ def alarms(state: DeskState | None, feed: FeedHealth, router_problem: str, now: 
         found.append(
             Alarm(
                 f"{state.in_doubt} {_orders(state.in_doubt)} IN DOUBT - the broker may have it. "
-                "It is looked up, never sent again. Press 2 for the blotter"
+                "It is looked up, never sent again. Press 2 for the blotter, w there writes it off"
             )
         )
     found += _of_the_broker(state, router_problem)
     if state.discrepancies:
-        found.append(
-            Alarm(f"{state.discrepancies} reports of the broker do not fit our records - see the audit log, key 3")
-        )
+        found.append(Alarm(f"{state.discrepancies} reports of the broker do not fit our records - run: ibgw reconcile"))
+    if state.foreign:
+        found.append(Alarm(_strangers(state.foreign), Tone.CAUTION))
     if state.switch.state is not KillSwitch.OPEN:
         found.append(Alarm(_who_closed(state, now), Tone.CAUTION))
     return found
@@ -84,6 +84,13 @@ def _of_the_broker(state: DeskState, router_problem: str) -> list[Alarm]:
     if router_problem:
         found.append(Alarm(f"router: {router_problem}", Tone.CAUTION))
     return found
+
+
+def _strangers(foreign: Sequence[OrderReport]) -> str:
+    first = foreign[0]
+    told = f"{first.side.value} {number(first.quantity)} of contract {first.con_id} in {first.account}"
+    more = f" and {len(foreign) - 1} more" if len(foreign) > 1 else ""
+    return f"AT THE BROKER AND NOT OURS: {told}{more} - run: ibgw reconcile"
 
 
 def _who_closed(state: DeskState, now: datetime) -> str:

@@ -69,6 +69,8 @@ def _deciding(row: OrderRow, *, approvable: bool) -> list[Offer]:
         return [_offer("approve"), _offer("reject")] if approvable else [_offer("reject")]
     if row.status is Status.APPROVED:
         return [_offer("recall"), _offer("submit")]
+    if row.status is Status.IN_DOUBT:
+        return [_offer("write_off"), _offer("cancel")]
     if row.status in AT_BROKER and row.status is not Status.CANCEL_REQUESTED:
         return [_offer("cancel")]
     if row.status in OPEN and row.status is not Status.STAGED:

@@ -1,0 +1,128 @@
+"""What every flow behind a deciding key shares: whether it may ask, one question at a time, the call, what is said.
+
+Nothing here is optimistic. The screen says APPROVED when the desk has said so, and UNKNOWN when it has
+not said anything. One question is open at a time; after each there is a moment in which deciding keys
+do nothing, because the next key may have been meant for what was there before.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
+from typing import Any, Protocol, TypeVar
+
+from textual.screen import Screen
+
+from ibgw_tui.core.errors import GatewayError
+from ibgw_tui.service.views import OrderRow
+from ibgw_tui.tui.arming import DEAD_TIME
+from ibgw_tui.tui.feed import problem_of
+from ibgw_tui.tui.present import SIDES, STATUSES, Tone, number
+from ibgw_tui.tui.screens.confirm import ConfirmScreen
+from ibgw_tui.tui.session import Session
+
+Answer = TypeVar("Answer")
+
+
+class Host(Protocol):
+    """What deciding needs of the app."""
+
+    async def ask(self, screen: Screen[Answer]) -> Answer | None:
+        """Show a dialog and wait for its answer."""
+        ...
+
+    def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run in the background; failures are caught inside."""
+        ...
+
+    def reread(self) -> None:
+        """Read the desk again now."""
+        ...
+
+
+class Conversation:
+    """Between the operator and the desk."""
+
+    def __init__(self, session: Session, host: Host, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self.session = session
+        self._host = host
+        self._monotonic = monotonic
+        self.is_asking = False
+        self._dead_until = 0.0
+
+    async def answer_to(self, screen: Screen[Answer]) -> Answer | None:
+        """Show a dialog and wait for its answer."""
+        return await self._host.ask(screen)
+
+    def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
+        """Run in the background without a question."""
+        self._host.start(work, name)
+
+    def question(self, title: str, lines: Sequence[str], verb: str) -> ConfirmScreen:
+        return ConfirmScreen(title, lines, confirm_key="Y", verb=verb, clock=self.session.port.clock)
+
+    def may_ask(self, act: str) -> bool:
+        if self.is_asking:
+            return False  # a question is open already
+        return self.may_act(act)
+
+    def may_act(self, act: str, *, dead_time: bool = True) -> bool:
+        """Whether deciding keys mean anything now; says why not, except in the moment after a decision."""
+        if dead_time and self._monotonic() < self._dead_until:
+            return False
+        if self.session.port.read_only:
+            self.say(f"{act}: this terminal is read-only; start `ibgw tui` without --read-only", Tone.WARN)
+            return False
+        if not self.session.big_enough:
+            self.say(f"{act}: the window is too small to show an order whole; make it larger", Tone.WARN)
+            return False
+        return True
+
+    def ask(self, flow: Coroutine[Any, Any, None], name: str) -> None:
+        self.is_asking = True
+        self._host.start(self._asked(flow), name)
+
+    async def _asked(self, flow: Coroutine[Any, Any, None]) -> None:
+        try:
+            await flow
+        finally:
+            self.is_asking = False
+            self._dead_until = self._monotonic() + DEAD_TIME
+
+    def act(self, call: Awaitable[Answer], failed: str, done: Callable[[Answer], str], ref: str) -> None:
+        async def flow() -> None:
+            answer = await self.call(call, failed, ref)
+            if answer is not None:
+                self.say(done(answer), Tone.STRONG)
+
+        self._host.start(flow(), "act")
+
+    async def call(self, call: Awaitable[Answer], failed: str, ref: str | None = None) -> Answer | None:
+        """Await the desk's answer. A refusal is said in its words; anything else is not known, and said so."""
+        answer: Answer | None = None
+        try:
+            answer = await call
+        except GatewayError as error:
+            self.say(f"{failed}: {problem_of(error)}", Tone.REFUSE)
+        except Exception as error:  # noqa: BLE001  whatever it was: the operator must know that nothing is known
+            self.say(
+                f"{failed.split(':')[0]}: UNKNOWN what came of it ({problem_of(error)}). Look at its status before "
+                "you do anything again; the audit log, key 3, has what was recorded",
+                Tone.ALARM,
+            )
+            if ref is not None:
+                self.session.unknown.add(ref)
+        if ref is not None:
+            self.session.in_flight.discard(ref)
+        self._host.reread()
+        return answer
+
+    def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
+        self.session.say(text, tone)
+
+
+def described(row: OrderRow) -> str:
+    """One order in a line, for a question about it."""
+    side, status = SIDES[row.side], STATUSES[row.status]
+    filled = f", {number(row.filled)} filled" if row.filled else ""
+    return f"{side} {number(row.quantity)} {row.symbol} in {row.account}: {status.word}{filled}  {row.order_ref}"
