@@ -18,8 +18,9 @@ import click
 
 from ibgw_tui.cli.commands import Globals, command
 from ibgw_tui.cli.exits import Exit
-from ibgw_tui.cli.output import Console, error_body, table
+from ibgw_tui.cli.output import Console, table
 from ibgw_tui.core.decision import Decision, Finding
+from ibgw_tui.core.error_table import error_body
 from ibgw_tui.core.errors import InvalidRequest
 from ibgw_tui.core.terms import CheckStatus, iso
 from ibgw_tui.core.text import one_line
@@ -144,7 +145,8 @@ def _failed(given: Given, error: Exception, code: Exit) -> _Answer:
 
 
 def _tell(explained: Explained, console: Console) -> int:
-    from ibgw_tui.cli import documents, sheets
+    from ibgw_tui.cli import sheets
+    from ibgw_tui.service import documents
 
     record, recorded, case = explained.record, explained.recorded, explained.now
     body: dict[str, Any] = {"order": documents.order_line(record), "recorded": None, "now": None}
@@ -184,7 +186,7 @@ def _print_case(explained: Explained, state: Globals) -> int:
     """The case of now, else the recorded one: as it is read by `--cases`."""
     import json
 
-    from ibgw_tui.cli.output import harmless
+    from ibgw_tui.core.text import harmless
 
     case: Case | None = explained.now
     if case is not None:

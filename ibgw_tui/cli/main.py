@@ -13,7 +13,7 @@ import click
 
 from ibgw_tui.cli.commands import Globals, Group
 from ibgw_tui.cli.exits import Exit, exit_code, published
-from ibgw_tui.cli.output import error_body
+from ibgw_tui.core.error_table import error_body
 from ibgw_tui.core.errors import GatewayError, InvalidRequest
 from ibgw_tui.core.lifecycle import IllegalTransition
 

@@ -7,48 +7,23 @@ from typing import Any
 
 import click
 
-from ibgw_tui.cli import documents, sheets
+from ibgw_tui.cli import sheets
 from ibgw_tui.cli.commands import Globals, command
 from ibgw_tui.cli.exits import AFTER_WAITING, Exit
-from ibgw_tui.cli.order_input import FIELDS, check_request, read_order_file
+from ibgw_tui.cli.order_input import check_request, read_order_file
 from ibgw_tui.cli.session import as_agent
+from ibgw_tui.core.field_help import FIELD_HELP
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, TERMINAL, Status
+from ibgw_tui.core.orders import FIELDS
 from ibgw_tui.core.records import OrderRecord
 from ibgw_tui.core.text import one_line
+from ibgw_tui.service import documents
 
 _POLL_SECONDS = 0.2
 
 _agent = click.option(
     "--agent", envvar="IBGW_AGENT", default="cli", show_default=True, metavar="NAME", help="Who asks ($IBGW_AGENT)."
 )
-
-_FIELD_HELP: dict[str, tuple[str, str]] = {
-    "account": ("ACCOUNT", "Brokerage account, such as DU1234567 (paper)."),
-    "symbol": ("SYMBOL", "Symbol in upper case, such as AAPL or EUR.USD."),
-    "side": ("buy|sell", "Buy or sell."),
-    "quantity": ("NUMBER", "Shares, contracts or units."),
-    "order_type": ("TYPE", "market, limit (default), stop, stop_limit, trailing_stop, trailing_stop_limit."),
-    "limit_price": ("PRICE", "Price of a limit order."),
-    "stop_price": ("PRICE", "Trigger of a stop order."),
-    "trailing_amount": ("PRICE", "Trail by an amount."),
-    "trailing_percent": ("NUMBER", "Trail by a percentage."),
-    "limit_offset": ("PRICE", "Trailing stop limit: distance of the limit from the stop."),
-    "time_in_force": ("WORD", "day (default), gtc, ioc, gtd."),
-    "good_till": ("TIME", "For gtd: a moment such as 2026-11-22T15:00:00Z."),
-    "con_id": ("ID", "The broker's contract id, if known."),
-    "asset_class": ("CLASS", "stock, etf, option, future, fx."),
-    "currency": ("CODE", "Currency of the contract, such as USD."),
-    "expiry": ("YYYYMMDD", "Of an option or a future."),
-    "strike": ("PRICE", "Of an option."),
-    "right": ("call|put", "Of an option."),
-    "take_profit_price": (
-        "PRICE",
-        "Bracket: close with a gain at this limit. Sent with the entry; one exit cancels the other.",
-    ),
-    "stop_loss_price": ("PRICE", "Bracket: close with a loss once this price trades."),
-    "stop_loss_limit_price": ("PRICE", "Bracket: limit of the stop-loss; without one it goes to the market."),
-    "rationale": ("TEXT", "Why, for the operator to read."),
-}
 
 
 def _intent_options(function: Any) -> Any:
@@ -61,7 +36,7 @@ def _intent_options(function: Any) -> Any:
                 "--outside-hours/--no-outside-hours", default=None, help="Fill outside regular hours."
             )
         else:
-            metavar, words = _FIELD_HELP.get(name, ("TEXT", ""))
+            metavar, words = (FIELD_HELP[name].metavar, FIELD_HELP[name].words)
             option = click.option(f"--{name.replace('_', '-')}", name, metavar=metavar, help=words)
         function = option(function)
     return function
