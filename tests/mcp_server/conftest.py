@@ -41,4 +41,4 @@ def live_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
 @pytest.fixture
 def desk(tmp_path: Path) -> Iterator[AgentDesk]:
     with open_agent_desk(load_settings(None, tmp_path / "home"), "agent-1") as opened:
-        yield opened  # type: ignore[misc]
+        yield opened
