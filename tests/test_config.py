@@ -230,3 +230,8 @@ def test_the_demo_writes_a_configuration_that_is_right(tmp_path: Path, mode: str
     config = load_config(write_demo_settings(tmp_path, mode=mode, seed=3, hold_back=1), {}, {}).config
     assert (config.broker.mode, config.broker.seed, config.desk.hold_back_seconds) == (mode, 3, 1)
     assert config.desk.home == str(tmp_path)
+
+
+def test_a_place_that_cannot_be_looked_at_is_told_not_thrown(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_config(tmp_path / ("x" * 300), {}, {})

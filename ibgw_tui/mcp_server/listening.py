@@ -57,7 +57,7 @@ async def _listen(loaded: Loaded, path: Path, group: str | None) -> None:
 
     try:
         async with listener, anyio.create_task_group() as tasks:
-            tasks.start_soon(_until_told, tasks.cancel_scope)
+            await tasks.start(_until_told, tasks.cancel_scope)
             log.warning("listening on %s%s", path, f" for group {group}" if group else "")
             await listener.serve(serve)
     finally:
@@ -93,12 +93,13 @@ def _clear(path: Path) -> None:
 
 def _hand_over(path: Path, group: str | None) -> None:
     if group is not None:
-        shutil.chown(path, group=group)
+        shutil.chown(path, group=int(group) if group.isdigit() else group)
         path.chmod(0o660)
 
 
-async def _until_told(scope: anyio.CancelScope) -> None:
+async def _until_told(scope: anyio.CancelScope, *, task_status: anyio.abc.TaskStatus[None]) -> None:
     with anyio.open_signal_receiver(signal.SIGTERM, signal.SIGINT) as told:
+        task_status.started()
         async for _ in told:
             scope.cancel()
             return

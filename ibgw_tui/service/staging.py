@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from ibgw_tui.core.errors import Conflict, ErrorCode, InvalidRequest, NotFound, NotPermitted
 from ibgw_tui.core.lifecycle import (
     AT_BROKER,
@@ -25,8 +23,9 @@ from ibgw_tui.core.lifecycle import (
 )
 from ibgw_tui.core.orders import EXIT_FIELDS, OrderIntent, digest_of, parse_intent
 from ibgw_tui.core.records import OrderRecord, SwitchState
-from ibgw_tui.core.terms import IdempotencyKey, iso
+from ibgw_tui.core.terms import iso
 from ibgw_tui.core.text import one_line
+from ibgw_tui.service.keys import check_key
 from ibgw_tui.service.switch import close_switch
 from ibgw_tui.store import Change, OrderStore
 
@@ -84,7 +83,7 @@ class Staging:
         return self._stage(intent, key, revises=former.order_ref)
 
     def _stage(self, intent: OrderIntent, key: str | None, revises: str | None = None) -> Staged:
-        _check_key(key)
+        check_key(key)
         asked = {"revises": revises, "intent": intent.model_dump(mode="json")}
         request_hash = digest_of("revise", asked) if revises else digest_of("stage", asked["intent"])
         with self._store.write() as change:
@@ -188,7 +187,7 @@ class Staging:
 
     def ask_cancel(self, order_ref: str, *, key: str | None = None) -> Staged:
         """Ask the broker to cancel an own order. Only a request: it may still fill."""
-        _check_key(key)
+        check_key(key)
         record = self.own(order_ref)
         with self._store.write() as change:
             known = self._claimed(change, key, "cancel", digest_of("cancel", {"order_ref": record.order_ref}))
@@ -213,9 +212,6 @@ class Staging:
 
     def switch(self) -> SwitchState:
         return self._store.switch()
-
-
-_KEY: TypeAdapter[str] = TypeAdapter(IdempotencyKey)
 
 
 REVISABLE = OPEN | {Status.REFUSED, Status.REJECTED, Status.EXPIRED}
@@ -271,17 +267,3 @@ def _check_good_till(intent: OrderIntent, now: datetime) -> None:
             code=ErrorCode.ORDER_VALIDATION_FAILED,
             problems=[f"good_till: {iso(intent.good_till)} has passed; give a later moment"],
         )
-
-
-def _check_key(key: str | None) -> None:
-    """A blank key would make every keyless request the same one."""
-    if key is None:
-        return
-    try:
-        _KEY.validate_python(key)
-    except ValidationError as error:
-        raise InvalidRequest(
-            "the idempotency key is blank, too long or not printable ASCII",
-            code=ErrorCode.PAPER_IDEMPOTENCY_CONFLICT,
-            user_action="give 1 to 128 printable characters without blanks around, or no key",
-        ) from error

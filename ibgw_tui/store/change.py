@@ -205,6 +205,10 @@ class Change(Reads):
 
     # ---- approvals
 
+    def approval(self, approval_id: str) -> tuple[Approval, str] | None:
+        """An approval by its own name, and the reference of its order."""
+        return approvals.find(self._connection, approval_id)
+
     def insert_approval(self, record: OrderRecord, approval: Approval) -> None:
         """Raises Conflict when a live one exists."""
         approvals.insert(self._connection, record, approval)
