@@ -198,6 +198,8 @@ def read_policies(file: Path) -> Mapping[str, LimitPolicy]:
         config = _validated(data)
     except ValidationError as error:
         problems = [_describe(problem, file) for problem in error.errors(include_url=False)]
+    else:
+        problems = list(_never_matched(config.policies))
     if not problems and "policies" not in data:
         problems = [f"{file} has no table [policies.<id>]"]
     if problems:
@@ -245,9 +247,22 @@ def _validated(data: dict[str, Any]) -> Config:
     return Config.model_validate_json(json.dumps(data, default=str))
 
 
+def _never_matched(policies: Mapping[str, LimitPolicy]) -> Iterator[str]:
+    """Symbols that no order can have. A case file may hold them; in a configuration they are a slip of the hand."""
+    for policy_id, policy in policies.items():
+        lists = {"": policy.allowed_symbols}
+        for table, overrides in (("accounts", policy.accounts), ("symbols", policy.symbols)):
+            lists |= {f"{table}.{name}.": override.allowed_symbols or () for name, override in overrides.items()}
+        for where, symbols in lists.items():
+            for number, symbol in enumerate(symbols):
+                if symbol != symbol.upper():
+                    key = f"policies.{policy_id}.{where}allowed_symbols.{number}"
+                    yield f"{key}: {symbol!r} is not upper case, and symbols are compared exactly"
+
+
 def _contradictions(config: Config) -> list[str]:
     """What is well-formed but cannot be meant."""
-    live, found = config.live, []
+    live, found = config.live, list(_never_matched(config.policies))
     if config.broker.backend == "ibkr":
         found.append('broker.backend: "ibkr" is not available in this version; use "simulated"')
     if live.enabled and not live.allow_live_trading:

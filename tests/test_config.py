@@ -96,6 +96,7 @@ def test_policies_of_a_draft_file(tmp_path: Path) -> None:
         ("[policies.draft]\nmax_quantty = 3\n", "did you mean max_quantity?"),
         ("[desc]\n[policies.draft]\n", "did you mean desk?"),
         ("policies = 3", "policies"),
+        ('[policies.draft]\nallowed_symbols = ["spy"]\n', "policies.draft.allowed_symbols.0"),
     ]:
         with pytest.raises(SettingsError) as caught:
             read_policies(written(tmp_path, text))
@@ -166,7 +167,11 @@ def test_a_policy_in_the_file_replaces_the_shipped_ones(tmp_path: Path) -> None:
             ["max_notional.amount", "in quotes"],
         ),
         ("[policies.example]\nmax_quantity = nan", ["policies.example.max_quantity"]),
-        ('[policies.example]\nallowed_symbols = ["aapl"]', ["allowed_symbols.0"]),
+        ('[policies.example]\nallowed_symbols = ["aapl"]', ["policies.example.allowed_symbols.0", "upper case"]),
+        (
+            '[policies.example]\n[policies.example.accounts.DU1234567]\nallowed_symbols = ["AAPL", "spy"]',
+            ["policies.example.accounts.DU1234567.allowed_symbols.1", "upper case"],
+        ),
         ('[broker]\nmode = "real"', ["broker.mode", "'paper' or 'live'"]),
         ('[broker]\nseed = "3"', ["broker.seed", "integer"]),
         ("[desk]\nhold_back_seconds = true", ["desk.hold_back_seconds", "integer"]),
