@@ -67,8 +67,8 @@ class Tracked:
     perm_id: int | None = None
     acknowledged: bool = False
     """TWS has shown it with a permId."""
-    changing: bool = False
-    """A modify of it is on the wire."""
+    wanted: tuple[Any, ...] | None = None
+    """The terms of a modify that is on the wire."""
     cancelling: bool = False
     rejection: str = ""
     """What a code said against it while it was alive; it counts once the status says that it is not."""
@@ -97,6 +97,11 @@ class Tracked:
             limit_price=self.limit_price,
             stop_price=self.stop_price,
         )
+
+    @property
+    def terms(self) -> tuple[Any, ...]:
+        """What a modify may change."""
+        return (self.quantity, self.limit_price, self.stop_price)
 
     @property
     def news(self) -> tuple[Any, ...]:
@@ -164,6 +169,8 @@ class Book:
         tracked.order_type = ORDER_TYPES_HEARD.get(order.orderType)
         tracked.quantity = known(order.totalQuantity)
         tracked.limit_price, tracked.stop_price = _prices(order, tracked.order_type)
+        if tracked.terms == tracked.wanted:
+            tracked.wanted = None
         said = state_of(state.status)
         if said is not None and said not in FINISHED and said is not BrokerState.INACTIVE:
             self._move(tracked, said)
@@ -212,18 +219,18 @@ class Book:
         tracked, at = self.by_id[self.client_id, order_id], self.clock()
         ref, said = tracked.order_ref, f"{code} {text}"
         match meaning(code).means:
-            case Means.CANCEL_REFUSED if tracked.cancelling or not tracked.changing:
+            case Means.CANCEL_REFUSED if tracked.cancelling or tracked.wanted is None:
                 tracked.cancelling = False
                 return [CancelRefused(order_ref=ref, code=code, text=text, at=at)]
-            case Means.CANCEL_REFUSED | Means.MODIFY_REFUSED if tracked.changing:
+            case Means.CANCEL_REFUSED | Means.MODIFY_REFUSED if tracked.wanted is not None:
                 return [self._modify_refused(tracked, code, text)]
-            case Means.LOOK_UP if code == 103 and tracked.changing:
+            case Means.LOOK_UP if code == 103 and tracked.wanted is not None:
                 return [self._modify_refused(tracked, code, text)]
             case Means.REJECTED:
                 return self._refused(tracked, code, text)
             case Means.CANCELLED if tracked.state not in FINISHED:
                 tracked.text = said
-                tracked.state, tracked.cancelling, tracked.changing = BrokerState.CANCELLED, False, False
+                tracked.state, tracked.cancelling, tracked.wanted = BrokerState.CANCELLED, False, None
                 return self._news(tracked)
             case Means.CANCELLED:
                 return []
@@ -344,7 +351,7 @@ class Book:
         if tracked.perm_id is not None and state is not BrokerState.UNACKNOWLEDGED:
             tracked.acknowledged = True
         if state in FINISHED:
-            tracked.cancelling = tracked.changing = False
+            tracked.cancelling, tracked.wanted = False, None
         tracked.state = state
 
     def _news(self, tracked: Tracked) -> list[Report]:
@@ -356,7 +363,7 @@ class Book:
     def _refused(self, tracked: Tracked, code: int, text: str) -> list[Report]:
         """A code that refuses what was asked for last; what that was decides what it proves."""
         said = f"{code} {text}"
-        if tracked.changing:
+        if tracked.wanted is not None:
             return [self._modify_refused(tracked, code, text)]
         if tracked.cancelling:
             tracked.cancelling = False
@@ -368,7 +375,7 @@ class Book:
         return [self._notice(code, text, tracked.order_ref)]
 
     def _modify_refused(self, tracked: Tracked, code: int, text: str) -> ModifyRefused:
-        tracked.changing = False
+        tracked.wanted = None
         return ModifyRefused(order_ref=tracked.order_ref, code=code, text=text, at=self.clock())
 
     def _notice(self, code: int, text: str, order_ref: str) -> Notice:

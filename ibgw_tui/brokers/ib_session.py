@@ -1,0 +1,528 @@
+"""One session with TWS, from its first byte to its last: the wire, and the facts that came over it.
+
+It starts with everything known or not at all, says its true reason when it does not, and ends once. The
+library carries bytes and decodes them; what orders are, whether the link lives and which answer belongs
+to which question is decided here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from typing import Any, TypeVar
+
+from ib_async import IB, ContractDetails, ExecutionFilter, RequestError
+from ib_async import Contract as IbContract
+from ib_async import Order as IbOrder
+from ib_async import OrderState as IbOrderState
+
+from ibgw_tui.brokers.ib_accounts import Accounts
+from ibgw_tui.brokers.ib_asking import Question
+from ibgw_tui.brokers.ib_contracts import wire_contract
+from ibgw_tui.brokers.ib_pace import Pace
+from ibgw_tui.brokers.ib_quotes import Lines
+from ibgw_tui.brokers.ib_settings import IbSettings
+from ibgw_tui.brokers.ib_start import accounts_problem, start
+from ibgw_tui.brokers.ib_state import FINISHED, SAID_HERE, Book, Tracked, newest_only
+from ibgw_tui.brokers.ib_tap import Hear, tap
+from ibgw_tui.brokers.ib_words import Means, meaning
+from ibgw_tui.core.broker import (
+    BrokerSnapshot,
+    BrokerState,
+    ExecutionReport,
+    LinkReport,
+    LinkState,
+    Notice,
+    OrderReport,
+    Report,
+)
+from ibgw_tui.core.errors import BrokerError, NotConnected
+from ibgw_tui.core.orders import Contract
+
+log = logging.getLogger(__name__)
+
+FRESH_SECONDS = 0.2
+"""An answer so lately proves that the link carries, both ways; a burst of orders shares it."""
+RECOVERY_PAUSE_SECONDS = 1.0
+DELAYED_IF_NOT_LIVE = 3
+START_MESSAGES = 12
+_ORDER_MESSAGES = {"openOrder", "orderStatus", "execDetails", "commissionReport", "completedOrder", "currentTime"}
+"""Kept from the library once the session stands: it would guess states from them."""
+_TICKS = {"priceSizeTick", "tickSize", "tickString", "tickGeneric", "marketDataType"}
+Answer = TypeVar("Answer")
+
+
+class Session:
+    """`say` takes reports, `ended` is told once why it is over."""
+
+    def __init__(
+        self,
+        settings: IbSettings,
+        clock: Callable[[], datetime],
+        say: Callable[[Report], None],
+        ended: Callable[[str], None],
+    ) -> None:
+        self._settings = settings
+        self._clock = clock
+        self._say = say
+        self._ended = ended
+        self.ib = IB()
+        self.ib.RaiseRequestErrors = True
+        self.ib.errorEvent.clear()  # its own listener asks for a summary at each 1102 and never ends the one before
+        self.ib.client.MaxRequests = settings.messages_per_second + 5  # ours waits first
+        self.pace = Pace(settings.messages_per_second)
+        self.book = Book(settings.client_id, clock)
+        self.accounts = Accounts(clock)
+        self.lines = Lines(clock, self._subscribe, self._unsubscribe, patience_seconds=settings.quote_seconds)
+        self.link = LinkState.CONNECTED
+        self.managed: tuple[str, ...] = ()
+        self._is_open = False
+        self._is_over = False
+        self._time, self._open_end, self._completed_end = Question(), Question(), Question()
+        self._numbered: dict[int, asyncio.Future[None]] = {}
+        """Executions asked for, by request id."""
+        self._previews: dict[int, asyncio.Queue[IbOrderState | str]] = {}
+        self._open: dict[int, Tracked] | None = None
+        self._completed: list[OrderReport] | None = None
+        self._executions: dict[int, list[ExecutionReport]] = {}
+        self._listing = asyncio.Lock()
+        self._probing: asyncio.Future[None] | None = None
+        self._alive_at = float("-inf")
+        self._rules: dict[int, list[Any]] = {}
+        self._ruling = asyncio.Lock()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._recovery: asyncio.Task[None] | None = None
+
+    # ---- beginning and end
+
+    async def start(self, above: int) -> None:
+        """Connect, synchronise, check the accounts; order ids begin above the one given. Raises BrokerError."""
+        silence = tap(self.ib, self._hearers(), self._not_understood)
+        silence(_TICKS)
+        try:
+            self.managed = await start(self.ib, self._settings)
+            missing = [account for account in self.managed if not self.accounts.base_currency(account)]
+            if missing:
+                raise BrokerError(f"TWS did not tell the values of {', '.join(missing)}", user_action="try again")
+        except BaseException:
+            self.end()
+            raise
+        silence(_ORDER_MESSAGES)
+        self.ib.disconnectedEvent += self._on_disconnected
+        self.pace.spent(START_MESSAGES)
+        self.ib.client.updateReqId(above + 1)
+        self.ib.reqMarketDataType(DELAYED_IF_NOT_LIVE)
+        self._is_open, self._alive_at = True, time.monotonic()
+        self._run(self._beating())
+
+    def end(self) -> None:
+        """Close the connection, on our side, without a word."""
+        self._is_open, self._is_over = False, True
+        for task in list(self._tasks):
+            task.cancel()
+        gone = NotConnected("the session with TWS is over", user_action="connect again")
+        for question in (self._time, self._open_end, self._completed_end):
+            question.fail(gone)
+        for future in self._numbered.values():
+            if not future.done():
+                future.cancel()
+        try:
+            self.ib.disconnect()
+        except ConnectionError:
+            self.ib.client.disconnect()  # it never became ready
+
+    def drop(self, why: str) -> None:
+        """The session cannot be trusted any more."""
+        if not self._is_over:
+            log.warning("the session with TWS is given up: %s", why)
+            self.end()
+            self._ended(why)
+
+    def _on_disconnected(self) -> None:
+        self.drop("the connection to TWS was lost")
+
+    def _run(self, work: Any) -> asyncio.Task[None]:
+        task: asyncio.Task[None] = asyncio.create_task(work, name="ibkr-session")
+        self._tasks.add(task)
+        task.add_done_callback(self._done)
+        return task
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._tasks.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            log.error("the session with TWS failed", exc_info=error)
+            self.drop(f"{type(error).__name__}: {error}")
+
+    # ---- whether the link lives
+
+    @property
+    def is_open(self) -> bool:
+        return self._is_open
+
+    @property
+    def is_cut_off(self) -> bool:
+        """TWS itself has no link to the brokerage, or what happened meanwhile is not known yet."""
+        return self.link is not LinkState.CONNECTED
+
+    @property
+    def waits_in_library(self) -> bool:
+        """Whether anything is queued where a lost link would discard it in silence."""
+        return bool(self.ib.client._msgQ)  # noqa: SLF001 - the library tells it nowhere else
+
+    async def probe(self, seconds: float) -> None:
+        """TWS answers, now. Raises NotConnected."""
+        if time.monotonic() - self._alive_at < FRESH_SECONDS:
+            return
+        if self._probing is None or self._probing.done():
+            await self.pace.take()
+            self._must_be_open()
+            self._probing = self._time.ask()
+            self.ib.client.reqCurrentTime()
+        try:
+            await asyncio.wait_for(asyncio.shield(self._probing), seconds)
+        except TimeoutError:
+            raise NotConnected(
+                f"TWS does not answer within {seconds:g} s", user_action="look at TWS; nothing was sent"
+            ) from None
+        self._alive_at = time.monotonic()
+
+    async def _beating(self) -> None:
+        while True:
+            await asyncio.sleep(self._settings.beat_seconds)
+            self.lines.sweep()
+            try:
+                await self.probe(self._settings.silence_seconds)
+            except NotConnected as error:
+                self.drop(error.message)
+
+    def _must_be_open(self) -> None:
+        if not self._is_open:
+            raise NotConnected("the session with TWS is over", user_action="connect again")
+
+    def _lose_link(self, text: str) -> None:
+        if self._recovery is not None:
+            self._recovery.cancel()
+        if self.link is not LinkState.BROKER_UNREACHABLE or self._recovery is None:
+            self.link = LinkState.BROKER_UNREACHABLE
+            self._tell(LinkReport(state=self.link, text=text, at=self._clock()))
+
+    def _regain_link(self, text: str) -> None:
+        if self._is_open and self.link is LinkState.BROKER_UNREACHABLE:
+            if self._recovery is not None:
+                self._recovery.cancel()
+            self._recovery = self._run(self._recover(text))
+
+    async def _recover(self, text: str) -> None:
+        """What happened meanwhile is read and told before anything may be sent again."""
+        while not (snapshot := await self.lists(recovering=True)).complete:
+            await asyncio.sleep(RECOVERY_PAUSE_SECONDS)
+        for execution in snapshot.executions:
+            if self.book.is_new_execution(execution.exec_id):
+                self._tell(execution)
+        for report in (*snapshot.completed_orders, *snapshot.open_orders):
+            tracked = self.book.by_ref.get(report.order_ref)
+            if tracked is None or not self.book.is_ours(tracked):
+                continue
+            if (tracked.state, tracked.filled) != (report.state, report.filled) or report.state not in FINISHED:
+                tracked.state, tracked.filled = report.state, report.filled
+                self._tell(report)
+        self.link, self._recovery = LinkState.CONNECTED, None
+        self._tell(LinkReport(state=self.link, text=text, at=self._clock()))
+
+    # ---- questions
+
+    async def lists(self, *, recovering: bool = False) -> BrokerSnapshot:
+        """Open orders of all clients, completed orders and executions, one after the other."""
+        async with self._listing:
+            open_orders = await self._ask_open()
+            completed = await self._ask_completed()
+            executions = await self._ask_executions()
+        parts = (open_orders, completed, executions)
+        return BrokerSnapshot(
+            complete=None not in parts and (recovering or not self.is_cut_off),
+            open_orders=tuple(each.report(self._clock()) for each in open_orders or () if self._is_managed(each)),
+            completed_orders=tuple(report for report in completed or () if report.account in self.managed),
+            executions=newest_only([each for each in executions or () if each.account in self.managed]),
+            at=self._clock(),
+        )
+
+    async def working(self, order_ref: str) -> Tracked | None:
+        """An open order as TWS has it now; None when it is not among the open ones. Raises NotConnected."""
+        async with self._listing:
+            found = await self._ask_open()
+        if found is None:
+            raise NotConnected("TWS did not list the open orders", user_action="try again; nothing was sent")
+        return next((each for each in found if each.order_ref == order_ref), None)
+
+    async def _ask_open(self) -> list[Tracked] | None:
+        self._open = {}
+        try:
+            if not await self._listed(self._open_end, self.ib.client.reqAllOpenOrders):
+                return None
+            return [each for each in self._open.values() if each.state not in FINISHED]
+        finally:
+            self._open = None
+
+    async def _ask_completed(self) -> list[OrderReport] | None:
+        self._completed = found = []
+        try:
+            answered = await self._listed(self._completed_end, lambda: self.ib.client.reqCompletedOrders(False))
+            return found if answered else None
+        finally:
+            self._completed = None
+
+    async def _ask_executions(self) -> list[ExecutionReport] | None:
+        await self.pace.take()
+        self._must_be_open()
+        req_id = self.ib.client.getReqId()
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._numbered[req_id], self._executions[req_id] = future, []
+        try:
+            self.ib.client.reqExecutions(req_id, ExecutionFilter())
+            await asyncio.wait_for(future, self._settings.answer_seconds)
+            return self._executions[req_id]
+        except (TimeoutError, BrokerError):
+            return None
+        finally:
+            del self._numbered[req_id], self._executions[req_id]
+
+    async def _listed(self, question: Question, send: Callable[[], None]) -> bool:
+        """Whether the whole list came. A TWS that owes two ends in a row is not to be trusted."""
+        await self.pace.take()
+        self._must_be_open()
+        was_behind, future = question.is_behind, question.ask()
+        send()
+        try:
+            await asyncio.wait_for(future, self._settings.answer_seconds)
+        except TimeoutError:
+            if was_behind:
+                self.drop("TWS does not finish its lists of orders")
+            return False
+        return True
+
+    def _is_managed(self, tracked: Tracked) -> bool:
+        return tracked.account in self.managed
+
+    async def preview(self, contract: IbContract, order: IbOrder) -> IbOrderState | str | None:
+        """TWS's estimate, or the words with which it refuses one; None when it does not answer in time."""
+        await self.pace.take()
+        self._must_be_open()
+        req_id = order.orderId = self.ib.client.getReqId()
+        order.whatIf = True
+        answers = self._previews[req_id] = asyncio.Queue()
+        try:
+            self.ib.client.placeOrder(req_id, contract, order)
+            answer = await asyncio.wait_for(answers.get(), self._settings.what_if_seconds)
+            if isinstance(answer, IbOrderState) and _is_empty(answer):
+                try:  # the first of two answers can be zeros
+                    return await asyncio.wait_for(answers.get(), self._settings.second_answer_seconds)
+                except TimeoutError:
+                    pass
+            return answer
+        except TimeoutError:
+            return None
+        finally:
+            del self._previews[req_id]
+
+    async def details(self, contract: IbContract) -> list[ContractDetails]:
+        """What TWS knows of a contract; nothing when it knows none. Raises BrokerError."""
+        return await self._request(self.ib.reqContractDetailsAsync, contract, nothing=200) or []
+
+    async def similar(self, pattern: str) -> list[str]:
+        """Symbols that somebody may have meant."""
+        try:
+            found = await self._request(self.ib.reqMatchingSymbolsAsync, pattern, nothing=200)
+        except NotConnected:
+            raise
+        except BrokerError:
+            return []
+        return list(dict.fromkeys(each.contract.symbol for each in found or () if each.contract is not None))[:3]
+
+    async def ladder(self, rule: int) -> list[Any]:
+        """A market rule as (from price, step) pairs. Raises BrokerError."""
+        async with self._ruling:
+            if rule not in self._rules:
+                told = await self._request(self.ib.reqMarketRuleAsync, rule, nothing=None)
+                if not told:
+                    return []
+                self._rules[rule] = [(each.lowEdge, each.increment) for each in told]
+            return self._rules[rule]
+
+    async def _request(
+        self, ask: Callable[[Any], Awaitable[Answer]], about: Any, *, nothing: int | None
+    ) -> Answer | None:
+        """A numbered request of the library, with a deadline of its own. The code `nothing` means: there is none."""
+        await self.pace.take()
+        self._must_be_open()
+        try:
+            return await asyncio.wait_for(ask(about), self._settings.answer_seconds)
+        except RequestError as error:
+            if error.code == nothing:
+                return None
+            raise BrokerError(
+                f"{error.code} {error.message}", user_action=meaning(error.code).remedy or "try again"
+            ) from error
+        except TimeoutError:
+            raise BrokerError("TWS did not answer in time", user_action="try again") from None
+        except ConnectionError as error:
+            raise NotConnected("the connection to TWS was lost", user_action="connect again") from error
+
+    async def _subscribe(self, contract: Contract) -> int:
+        await self.pace.take()
+        self._must_be_open()
+        req_id: int = self.ib.client.getReqId()
+        self.ib.client.reqMktData(req_id, wire_contract(contract), "", False, False, [])
+        return req_id
+
+    def _unsubscribe(self, req_id: int) -> None:
+        if self._is_open:
+            self.pace.spent(1)
+            self.ib.client.cancelMktData(req_id)
+
+    # ---- what TWS says
+
+    def _hearers(self) -> dict[str, Hear]:
+        return {
+            "managedAccounts": self._on_managed,
+            "openOrder": self._on_open_order,
+            "openOrderEnd": self._open_end.answered,
+            "orderStatus": self._on_order_status,
+            "completedOrder": self._on_completed,
+            "completedOrdersEnd": self._completed_end.answered,
+            "execDetails": self._on_execution,
+            "execDetailsEnd": self._on_numbered_end,
+            "commissionReport": lambda report: self._tell_all(self.book.commission(report)),
+            "error": self._on_error,
+            "currentTime": lambda at: self._time.answered(),
+            "position": self.accounts.position,
+            "updateAccountValue": self.accounts.value,
+            "accountUpdateMulti": lambda req_id, account, model, tag, text, currency: self.accounts.value(
+                tag, text, currency, account
+            ),
+            "priceSizeTick": self.lines.tick_price,
+            "tickSize": self.lines.tick_size,
+            "tickString": lambda *told: None,
+            "tickGeneric": lambda *told: None,
+            "marketDataType": self.lines.data_type,
+        }
+
+    def _on_managed(self, told: str) -> None:
+        """After a new login of TWS the accounts may be others."""
+        if self._is_open and (problem := accounts_problem(told, self._settings)) is not None:
+            self.drop(problem.message)
+
+    def _on_open_order(self, order_id: int, contract: IbContract, order: IbOrder, state: IbOrderState) -> None:
+        if order.whatIf:
+            if (answers := self._previews.get(order_id)) is not None:
+                answers.put_nowait(state)
+            return
+        self.ib.client.updateReqId(order_id + 1)
+        tracked, reports = self.book.open_order(order_id, contract, order, state)
+        if self._open is not None:
+            self._open[id(tracked)] = tracked
+        self._tell_all(reports)
+
+    def _on_order_status(
+        self,
+        order_id: int,
+        status: str,
+        filled: float,
+        remaining: float,
+        average: float,
+        perm_id: int,
+        parent_id: int,
+        last_price: float,
+        client_id: int,
+        why_held: str,
+        cap: float = 0.0,
+    ) -> None:
+        self._tell_all(
+            self.book.order_status(order_id, status, filled, remaining, average, perm_id, client_id, why_held)
+        )
+
+    def _on_completed(self, contract: IbContract, order: IbOrder, state: IbOrderState) -> None:
+        report = self.book.completed(contract, order, state)
+        if self._completed is not None:
+            self._completed.append(report)
+
+    def _on_execution(self, req_id: int, contract: IbContract, execution: Any) -> None:
+        report = self.book.execution(contract, execution)
+        if req_id in self._executions:
+            self._executions[req_id].append(report)
+        elif self._is_open and self.book.is_new_execution(report.exec_id):
+            self._tell(report)
+
+    def _on_numbered_end(self, req_id: int) -> None:
+        future = self._numbered.get(req_id)
+        if future is not None and not future.done():
+            future.set_result(None)
+
+    def _on_error(self, req_id: int, code: int, text: str, reject: str = "") -> None:
+        match meaning(code).means:
+            case Means.LINK_LOST:
+                self._lose_link(f"{code} {text}")
+            case Means.LINK_BACK:
+                self._regain_link(f"{code} {text}")
+            case Means.LINK_BACK_EMPTY:
+                self.lines.forget()
+                self._regain_link(f"{code} {text}")
+            case Means.SESSION:
+                if self._is_open:
+                    self.drop(f"{code} {text}")
+            case Means.FARM:
+                log.debug("%s %s", code, text)
+            case _:
+                self._on_error_about(req_id, code, text)
+
+    def _on_error_about(self, req_id: int, code: int, text: str) -> None:
+        """Who asked decides: a preview, a quote, an order, a question of the library, or nobody."""
+        if (answers := self._previews.get(req_id)) is not None:
+            if meaning(code).means is not Means.NOTE:
+                answers.put_nowait(f"{code} {text}")
+        elif self.lines.owns(req_id):
+            if meaning(code).means not in (Means.NOTE, Means.DELAYED):
+                self.lines.error(req_id, f"{code} {text}")
+        elif (future := self._numbered.get(req_id)) is not None:
+            if not future.done():
+                future.set_exception(BrokerError(f"{code} {text}"))
+        elif (tracked := self.book.by_id.get((self._settings.client_id, req_id))) is not None:
+            self._tell_all(self.book.error(req_id, code, text))
+            self._keep_whole(tracked)
+        elif req_id not in self.ib.wrapper._futures:  # noqa: SLF001 - those are answered by the library
+            self._tell(Notice(code=code, text=text, at=self._clock()))
+
+    def _keep_whole(self, refused: Tracked) -> None:
+        """An entry whose exit was refused must not go on without it: what was approved was the whole."""
+        if refused.state is not BrokerState.REJECTED or refused.order_ref == (refused.family or ("",))[0]:
+            return
+        legs = [self.book.by_ref[ref] for ref in refused.family if ref in self.book.by_ref]
+        if not legs or legs[0].acknowledged or legs[0].filled:
+            return
+        for leg in legs:
+            if leg is not refused and leg.state not in FINISHED:
+                leg.cancelling = True
+                self.pace.spent(1)
+                self.ib.client.cancelOrder(leg.order_id, "")
+
+    def _not_understood(self, name: str, error: Exception) -> None:
+        self._tell(
+            Notice(code=SAID_HERE, text=f"a message of TWS ({name}) could not be read: {error}", at=self._clock())
+        )
+
+    def _tell_all(self, reports: list[Report]) -> None:
+        for report in reports:
+            self._tell(report)
+
+    def _tell(self, report: Report) -> None:
+        """Before the session stands there is nobody to tell; lists tell it afterwards."""
+        if self._is_open:
+            self._say(report)
+
+
+def _is_empty(state: IbOrderState) -> bool:
+    """A what-if of zeros: the first of two answers."""
+    numbers = (state.initMarginAfter, state.maintMarginAfter, state.initMarginChange, state.maintMarginChange)
+    return all(str(number) in ("0", "0.0") for number in numbers)
