@@ -394,7 +394,7 @@ class Session:
             "completedOrdersEnd": self._completed_end.answered,
             "execDetails": self._on_execution,
             "execDetailsEnd": self._on_numbered_end,
-            "commissionReport": lambda report: self._tell_all(self.book.commission(report)),
+            "commissionReport": self._on_commission,
             "error": self._on_error,
             "currentTime": lambda at: self._time.answered(),
             "position": self.accounts.position,
@@ -454,6 +454,10 @@ class Session:
             self._executions[req_id].append(report)
         elif self._is_open and self.book.is_new_execution(report.exec_id):
             self._tell(report)
+
+    def _on_commission(self, report: Any) -> None:
+        if self._is_open:
+            self._tell_all(self.book.commission(report))
 
     def _on_numbered_end(self, req_id: int) -> None:
         future = self._numbered.get(req_id)
