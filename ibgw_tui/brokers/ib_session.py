@@ -152,7 +152,7 @@ class Session:
 
     def _done(self, task: asyncio.Task[None]) -> None:
         self._tasks.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if not task.cancelled() and (error := task.exception()) is not None and not self._is_over:
             log.error("the session with TWS failed", exc_info=error)
             self.drop(f"{type(error).__name__}: {error}")
 
@@ -205,14 +205,14 @@ class Session:
     def _lose_link(self, text: str) -> None:
         if self._recovery is not None:
             self._recovery.cancel()
-        if self.link is not LinkState.BROKER_UNREACHABLE or self._recovery is None:
+        if self.link is LinkState.CONNECTED:
             self.link = LinkState.BROKER_UNREACHABLE
             self._tell(LinkReport(state=self.link, text=text, at=self._clock()))
 
     def _regain_link(self, text: str) -> None:
-        if self._is_open and self.link is LinkState.BROKER_UNREACHABLE:
-            if self._recovery is not None:
-                self._recovery.cancel()
+        """Heard with or without the loss: in both cases something may have been missed."""
+        if self._is_open:
+            self._lose_link(text)
             self._recovery = self._run(self._recover(text))
 
     async def _recover(self, text: str) -> None:
@@ -396,16 +396,14 @@ class Session:
             "execDetailsEnd": self._on_numbered_end,
             "commissionReport": self._on_commission,
             "error": self._on_error,
-            "currentTime": lambda at: self._time.answered(),
+            "currentTime": self._on_time,
             "position": self.accounts.position,
             "updateAccountValue": self.accounts.value,
-            "accountUpdateMulti": lambda req_id, account, model, tag, text, currency: self.accounts.value(
-                tag, text, currency, account
-            ),
+            "accountUpdateMulti": self._on_account_value,
             "priceSizeTick": self.lines.tick_price,
             "tickSize": self.lines.tick_size,
-            "tickString": lambda *told: None,
-            "tickGeneric": lambda *told: None,
+            "tickString": _nothing,
+            "tickGeneric": _nothing,
             "marketDataType": self.lines.data_type,
         }
 
@@ -413,6 +411,12 @@ class Session:
         """After a new login of TWS the accounts may be others."""
         if self._is_open and (problem := accounts_problem(told, self._settings)) is not None:
             self.drop(problem.message)
+
+    def _on_time(self, at: int) -> None:
+        self._time.answered()
+
+    def _on_account_value(self, req_id: int, account: str, model: str, tag: str, text: str, currency: str) -> None:
+        self.accounts.value(tag, text, currency, account)
 
     def _on_open_order(self, order_id: int, contract: IbContract, order: IbOrder, state: IbOrderState) -> None:
         if order.whatIf:
@@ -524,6 +528,10 @@ class Session:
         """Before the session stands there is nobody to tell; lists tell it afterwards."""
         if self._is_open:
             self._say(report)
+
+
+def _nothing(*told: object) -> None:
+    """Ticks that no quote here is made of."""
 
 
 def _is_empty(state: IbOrderState) -> bool:
