@@ -166,6 +166,10 @@ class IbBroker:
             return no_quote(contract, self._clock())
         return await session.lines.quote(contract)
 
+    def why_no_quote(self, contract: Contract) -> str:
+        """TWS's words, where it refused one."""
+        return self._standing().lines.refusal(contract)
+
     async def what_if(self, order: BrokerOrder) -> WhatIf | None:
         session, at = self._standing(), self._clock()
         problems = problems_of(order, session.managed)
@@ -243,8 +247,13 @@ class IbBroker:
 
     async def modify(self, order: BrokerOrder) -> None:
         order = order.model_copy(update={"exits": ()})
+        asked = self._standing()
+        if asked.is_cut_off:
+            raise NotConnected("TWS has no link to Interactive Brokers; nothing was sent", user_action="wait for it")
+        working = await asked.working(order.order_ref)
         session = await self._ready(order, messages=1)
-        working = await session.working(order.order_ref)
+        if session is not asked:
+            raise NotConnected("the session with TWS changed meanwhile; nothing was sent", user_action="try again")
         refusal = self._why_not(order, working, session)
         if refusal is not None:
             code, text = refusal
@@ -252,8 +261,6 @@ class IbBroker:
             return
         assert working is not None and working.newest is not None, "what is not there was refused"
         wire = changed_order(order, working.newest)
-        if session.is_cut_off or not session.is_open or session.waits_in_library:
-            raise NotConnected("the link was lost meanwhile; nothing was sent", user_action="try again")
         working.wanted = (order.quantity, order.limit_price, order.stop_price)
         try:
             session.ib.client.placeOrder(wire.orderId, wire_contract(order.contract), wire)
@@ -350,10 +357,14 @@ class IbBroker:
                 code=ErrorCode.ORDER_VALIDATION_FAILED,
                 retryable=False,
             )
-        await session.pace.take(messages)
-        await session.probe(self._settings.probe_seconds)
-        if session.is_cut_off:
-            raise NotConnected("TWS has no link to Interactive Brokers; nothing was sent", user_action="wait for it")
-        if not session.is_open or session.waits_in_library:
+        while True:
+            if session.is_cut_off:
+                raise NotConnected("TWS has no link to Interactive Brokers; nothing was sent", user_action="wait for it")
+            await session.probe(self._settings.probe_seconds)
+            # Last, so that what is counted goes out when it is counted.
+            await session.pace.take(messages)
+            if session.is_proven or not session.is_open:
+                break
+        if not session.is_open or session.is_cut_off or session.waits_in_library:
             raise NotConnected("the session with TWS is not ready; nothing was sent", user_action="try again")
         return session

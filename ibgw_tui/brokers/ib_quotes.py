@@ -165,6 +165,10 @@ class Lines:
         line.answered.set()
         return True
 
+    def refusal(self, contract: Contract) -> str:
+        line = self._by_contract.get(contract.con_id)
+        return line.refusal if line is not None else ""
+
     def owns(self, req_id: int) -> bool:
         return req_id in self._by_id
 

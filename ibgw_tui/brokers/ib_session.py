@@ -43,9 +43,16 @@ from ibgw_tui.core.errors import BrokerError, NotConnected
 from ibgw_tui.core.orders import Contract
 
 log = logging.getLogger(__name__)
+for _name in ("ib_async", "eventkit"):
+    # Without any handler Python would print the library's own view of every error across the screen.
+    logging.getLogger(_name).addHandler(logging.NullHandler())
 
 FRESH_SECONDS = 0.2
 """An answer so lately proves that the link carries, both ways; a burst of orders shares it."""
+PROOF_SECONDS = 0.5
+"""How old the proof may be when the order goes out, after it waited for its turn."""
+HEADROOM = 5
+"""Probes a second, which wait for nobody: they are sent in addition to what the pace allows."""
 RECOVERY_PAUSE_SECONDS = 1.0
 DELAYED_IF_NOT_LIVE = 3
 START_MESSAGES = 12
@@ -72,7 +79,7 @@ class Session:
         self.ib = IB()
         self.ib.RaiseRequestErrors = True
         self.ib.errorEvent.clear()  # its own listener asks for a summary at each 1102 and never ends the one before
-        self.ib.client.MaxRequests = settings.messages_per_second + 5  # ours waits first
+        self.ib.client.MaxRequests = settings.messages_per_second + HEADROOM  # ours waits first
         self.pace = Pace(settings.messages_per_second)
         self.book = Book(settings.client_id, clock)
         self.accounts = Accounts(clock)
@@ -172,13 +179,17 @@ class Session:
         """Whether anything is queued where a lost link would discard it in silence."""
         return bool(self.ib.client._msgQ)  # noqa: SLF001 - the library tells it nowhere else
 
+    @property
+    def is_proven(self) -> bool:
+        return self._is_open and time.monotonic() - self._alive_at < PROOF_SECONDS
+
     async def probe(self, seconds: float) -> None:
         """TWS answers, now. Raises NotConnected."""
         if time.monotonic() - self._alive_at < FRESH_SECONDS:
             return
         if self._probing is None or self._probing.done():
-            await self.pace.take()
             self._must_be_open()
+            self.pace.spent(1)
             self._probing = self._time.ask()
             self.ib.client.reqCurrentTime()
         try:
