@@ -151,14 +151,14 @@ class IbBroker:
 
     async def resolve(self, intent: OrderIntent) -> Contract:
         session = self._linked()
-        found = await session.details(question(intent))
+        found = await session.questions.details(question(intent))
         remedy = ""
         if not found and intent.con_id is None:
-            similar = await session.similar(intent.symbol)
+            similar = await session.questions.similar(intent.symbol)
             remedy = f"did you mean {' or '.join(similar)}?" if similar else ""
         details = the_one(intent, found, remedy)
         rule = rule_of(details)
-        return contract_of(details, await session.ladder(rule) if rule is not None else ())
+        return contract_of(details, await session.questions.ladder(rule) if rule is not None else ())
 
     async def quote(self, contract: Contract) -> Quote:
         session = self._standing()
@@ -177,7 +177,7 @@ class IbBroker:
             return WhatIf(warning="; ".join(problems), as_of=at)
         if session.is_cut_off:
             return None
-        answer = await session.preview(wire_contract(order.contract), wire_order(order, 0))
+        answer = await session.questions.preview(wire_contract(order.contract), wire_order(order, 0))
         if answer is None:
             return None
         if isinstance(answer, str):
@@ -221,7 +221,7 @@ class IbBroker:
             text = "Duplicate order reference: it was used before; nothing was sent"
             self._reports.say(Notice(code=103, text=text, order_ref=order.order_ref, at=self._clock()))
             return
-        client = session.ib.client
+        client = session.client
         try:
             ids = [client.getReqId() for _ in range(1 + len(order.exits))]
             self._ids.use(ids[-1])
@@ -231,17 +231,15 @@ class IbBroker:
         legs = family_of(order, ids)
         refs = tuple(leg.order_ref for leg, _ in legs) if len(legs) > 1 else ()
         # From here on no other task runs until all legs are with the operating system.
-        sent = 0
-        for leg, wire in legs:
+        for number, (leg, wire) in enumerate(legs):
             session.book.sent(wire.orderId, leg, refs)
             try:
                 client.placeOrder(wire.orderId, contract, wire)
             except Exception as error:
-                if not sent and isinstance(error, ConnectionError):
+                if not number and isinstance(error, ConnectionError):
                     session.book.unsent(leg.order_ref)
                     raise NotConnected("the connection to TWS was lost; nothing was sent") from error
                 raise OutcomeUnknown(f"sending broke off: {type(error).__name__}: {error}") from error
-            sent += 1
         if session.waits_in_library:
             raise OutcomeUnknown("the library held the order back; it may leave later or never")
 
@@ -263,7 +261,7 @@ class IbBroker:
         wire = changed_order(order, working.newest)
         working.wanted = (order.quantity, order.limit_price, order.stop_price)
         try:
-            session.ib.client.placeOrder(wire.orderId, wire_contract(order.contract), wire)
+            session.client.placeOrder(wire.orderId, wire_contract(order.contract), wire)
         except ConnectionError as error:
             raise NotConnected("the connection to TWS was lost; nothing was sent") from error
         except Exception as error:
@@ -298,7 +296,7 @@ class IbBroker:
         await session.pace.take()
         try:
             tracked.cancelling = True
-            session.ib.client.cancelOrder(tracked.order_id, "")
+            session.client.cancelOrder(tracked.order_id, "")
         except ConnectionError as error:
             raise NotConnected("the connection to TWS was lost; nothing was sent") from error
         except Exception as error:
@@ -318,7 +316,7 @@ class IbBroker:
         return 10147, "TWS has named no open order of this reference"
 
     async def snapshot(self) -> BrokerSnapshot:
-        return await self._standing().lists()
+        return await self._standing().snapshot()
 
     def reports(self) -> AsyncIterator[Report]:
         return self._reports.stream()
@@ -359,7 +357,9 @@ class IbBroker:
             )
         while True:
             if session.is_cut_off:
-                raise NotConnected("TWS has no link to Interactive Brokers; nothing was sent", user_action="wait for it")
+                raise NotConnected(
+                    "TWS has no link to Interactive Brokers; nothing was sent", user_action="wait for it"
+                )
             await session.probe(self._settings.probe_seconds)
             # Last, so that what is counted goes out when it is counted.
             await session.pace.take(messages)

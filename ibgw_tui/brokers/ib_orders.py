@@ -56,9 +56,9 @@ def _leg_problems(order: BrokerOrder, accounts: Collection[str]) -> Iterator[str
     for name in _NEEDED[order.order_type]:
         if getattr(order, name) is None:
             yield f"{name}: a {order.order_type.value} order needs one"
-    if order.order_type in (OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT):
-        if (order.trailing_amount is None) == (order.trailing_percent is None):
-            yield "trailing_amount: one of trailing_amount and trailing_percent is needed"
+    trails = order.order_type in (OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT)
+    if trails and (order.trailing_amount is None) == (order.trailing_percent is None):
+        yield "trailing_amount: one of trailing_amount and trailing_percent is needed"
     if order.time_in_force is TimeInForce.GTD and order.good_till is None:
         yield "good_till: a gtd order needs one"
     for name in ("limit_price", "stop_price"):

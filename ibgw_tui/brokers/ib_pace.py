@@ -38,6 +38,9 @@ class Pace:
     async def take(self, count: int = 1) -> None:
         """Wait until so many messages may go out, and count them. `count` is at most the limit."""
         async with self._turn:
-            while (seconds := self.delay(count)) > 0:
+            while True:
+                seconds = self.delay(count)
+                if seconds <= 0:
+                    break
                 await asyncio.sleep(seconds)
             self.spent(count)

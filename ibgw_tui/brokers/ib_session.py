@@ -10,11 +10,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
-from ib_async import IB, ContractDetails, ExecutionFilter, RequestError
+from ib_async import IB
 from ib_async import Contract as IbContract
 from ib_async import Order as IbOrder
 from ib_async import OrderState as IbOrderState
@@ -22,21 +22,21 @@ from ib_async import OrderState as IbOrderState
 from ibgw_tui.brokers.ib_accounts import Accounts
 from ibgw_tui.brokers.ib_asking import Question
 from ibgw_tui.brokers.ib_contracts import wire_contract
+from ibgw_tui.brokers.ib_lists import Lists
 from ibgw_tui.brokers.ib_pace import Pace
+from ibgw_tui.brokers.ib_questions import Questions
 from ibgw_tui.brokers.ib_quotes import Lines
 from ibgw_tui.brokers.ib_settings import IbSettings
 from ibgw_tui.brokers.ib_start import accounts_problem, start
-from ibgw_tui.brokers.ib_state import FINISHED, SAID_HERE, Book, Tracked, newest_only
+from ibgw_tui.brokers.ib_state import FINISHED, SAID_HERE, Book, Tracked
 from ibgw_tui.brokers.ib_tap import Hear, tap
 from ibgw_tui.brokers.ib_words import Means, meaning
 from ibgw_tui.core.broker import (
     BrokerSnapshot,
     BrokerState,
-    ExecutionReport,
     LinkReport,
     LinkState,
     Notice,
-    OrderReport,
     Report,
 )
 from ibgw_tui.core.errors import BrokerError, NotConnected
@@ -59,7 +59,6 @@ START_MESSAGES = 12
 _ORDER_MESSAGES = {"openOrder", "orderStatus", "execDetails", "commissionReport", "completedOrder", "currentTime"}
 """Kept from the library once the session stands: it would guess states from them."""
 _TICKS = {"priceSizeTick", "tickSize", "tickString", "tickGeneric", "marketDataType"}
-Answer = TypeVar("Answer")
 
 
 class Session:
@@ -77,29 +76,30 @@ class Session:
         self._say = say
         self._ended = ended
         self.ib = IB()
+        self.client: Any = self.ib.client  # the library's own wire; it has no types
         self.ib.RaiseRequestErrors = True
         self.ib.errorEvent.clear()  # its own listener asks for a summary at each 1102 and never ends the one before
-        self.ib.client.MaxRequests = settings.messages_per_second + HEADROOM  # ours waits first
+        self.client.MaxRequests = settings.messages_per_second + HEADROOM  # ours waits first
         self.pace = Pace(settings.messages_per_second)
         self.book = Book(settings.client_id, clock)
         self.accounts = Accounts(clock)
         self.lines = Lines(clock, self._subscribe, self._unsubscribe, patience_seconds=settings.quote_seconds)
+        self.questions = Questions(self.ib, self.pace, settings, self._must_be_open)
+        self._lists = Lists(
+            self.client,
+            self.pace,
+            clock,
+            answer_seconds=settings.answer_seconds,
+            must_be_open=self._must_be_open,
+            drop=self.drop,
+        )
         self.link = LinkState.CONNECTED
         self.managed: tuple[str, ...] = ()
         self._is_open = False
         self._is_over = False
-        self._time, self._open_end, self._completed_end = Question(), Question(), Question()
-        self._numbered: dict[int, asyncio.Future[None]] = {}
-        """Executions asked for, by request id."""
-        self._previews: dict[int, asyncio.Queue[IbOrderState | str]] = {}
-        self._open: dict[int, Tracked] | None = None
-        self._completed: list[OrderReport] | None = None
-        self._executions: dict[int, list[ExecutionReport]] = {}
-        self._listing = asyncio.Lock()
+        self._time = Question()
         self._probing: asyncio.Future[None] | None = None
         self._alive_at = float("-inf")
-        self._rules: dict[int, list[Any]] = {}
-        self._ruling = asyncio.Lock()
         self._tasks: set[asyncio.Task[None]] = set()
         self._recovery: asyncio.Task[None] | None = None
 
@@ -120,7 +120,7 @@ class Session:
         silence(_ORDER_MESSAGES)
         self.ib.disconnectedEvent += self._on_disconnected
         self.pace.spent(START_MESSAGES)
-        self.ib.client.updateReqId(above + 1)
+        self.client.updateReqId(above + 1)
         self.ib.reqMarketDataType(DELAYED_IF_NOT_LIVE)
         self._is_open, self._alive_at = True, time.monotonic()
         self._run(self._beating())
@@ -131,15 +131,12 @@ class Session:
         for task in list(self._tasks):
             task.cancel()
         gone = NotConnected("the session with TWS is over", user_action="connect again")
-        for question in (self._time, self._open_end, self._completed_end):
-            question.fail(gone)
-        for future in self._numbered.values():
-            if not future.done():
-                future.cancel()
+        self._time.fail(gone)
+        self._lists.fail(gone)
         try:
             self.ib.disconnect()
         except ConnectionError:
-            self.ib.client.disconnect()  # it never became ready
+            self.client.disconnect()  # it never became ready
 
     def drop(self, why: str) -> None:
         """The session cannot be trusted any more."""
@@ -177,7 +174,7 @@ class Session:
     @property
     def waits_in_library(self) -> bool:
         """Whether anything is queued where a lost link would discard it in silence."""
-        return bool(self.ib.client._msgQ)  # noqa: SLF001 - the library tells it nowhere else
+        return bool(self.client._msgQ)  # noqa: SLF001 - the library tells it nowhere else
 
     @property
     def is_proven(self) -> bool:
@@ -191,7 +188,7 @@ class Session:
             self._must_be_open()
             self.pace.spent(1)
             self._probing = self._time.ask()
-            self.ib.client.reqCurrentTime()
+            self.client.reqCurrentTime()
         try:
             await asyncio.wait_for(asyncio.shield(self._probing), seconds)
         except TimeoutError:
@@ -226,9 +223,20 @@ class Session:
             self._lose_link(text)
             self._recovery = self._run(self._recover(text))
 
+    async def snapshot(self) -> BrokerSnapshot:
+        """All three lists. While TWS is cut off from the brokerage they are not complete."""
+        return await self._lists.read(self.managed, trusted=lambda: not self.is_cut_off)
+
+    async def working(self, order_ref: str) -> Tracked | None:
+        """An open order as TWS lists it now. Raises NotConnected."""
+        return await self._lists.working(order_ref)
+
     async def _recover(self, text: str) -> None:
         """What happened meanwhile is read and told before anything may be sent again."""
-        while not (snapshot := await self.lists(recovering=True)).complete:
+        while True:
+            snapshot = await self._lists.read(self.managed, trusted=lambda: True)
+            if snapshot.complete:
+                break
             await asyncio.sleep(RECOVERY_PAUSE_SECONDS)
         for execution in snapshot.executions:
             if self.book.is_new_execution(execution.exec_id):
@@ -243,155 +251,19 @@ class Session:
         self.link, self._recovery = LinkState.CONNECTED, None
         self._tell(LinkReport(state=self.link, text=text, at=self._clock()))
 
-    # ---- questions
-
-    async def lists(self, *, recovering: bool = False) -> BrokerSnapshot:
-        """Open orders of all clients, completed orders and executions, one after the other."""
-        async with self._listing:
-            open_orders = await self._ask_open()
-            completed = await self._ask_completed()
-            executions = await self._ask_executions()
-        parts = (open_orders, completed, executions)
-        return BrokerSnapshot(
-            complete=None not in parts and (recovering or not self.is_cut_off),
-            open_orders=tuple(each.report(self._clock()) for each in open_orders or () if self._is_managed(each)),
-            completed_orders=tuple(report for report in completed or () if report.account in self.managed),
-            executions=newest_only([each for each in executions or () if each.account in self.managed]),
-            at=self._clock(),
-        )
-
-    async def working(self, order_ref: str) -> Tracked | None:
-        """An open order as TWS has it now; None when it is not among the open ones. Raises NotConnected."""
-        async with self._listing:
-            found = await self._ask_open()
-        if found is None:
-            raise NotConnected("TWS did not list the open orders", user_action="try again; nothing was sent")
-        return next((each for each in found if each.order_ref == order_ref), None)
-
-    async def _ask_open(self) -> list[Tracked] | None:
-        self._open = {}
-        try:
-            if not await self._listed(self._open_end, self.ib.client.reqAllOpenOrders):
-                return None
-            return [each for each in self._open.values() if each.state not in FINISHED]
-        finally:
-            self._open = None
-
-    async def _ask_completed(self) -> list[OrderReport] | None:
-        self._completed = found = []
-        try:
-            answered = await self._listed(self._completed_end, lambda: self.ib.client.reqCompletedOrders(False))
-            return found if answered else None
-        finally:
-            self._completed = None
-
-    async def _ask_executions(self) -> list[ExecutionReport] | None:
-        await self.pace.take()
-        self._must_be_open()
-        req_id = self.ib.client.getReqId()
-        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
-        self._numbered[req_id], self._executions[req_id] = future, []
-        try:
-            self.ib.client.reqExecutions(req_id, ExecutionFilter())
-            await asyncio.wait_for(future, self._settings.answer_seconds)
-            return self._executions[req_id]
-        except (TimeoutError, BrokerError):
-            return None
-        finally:
-            del self._numbered[req_id], self._executions[req_id]
-
-    async def _listed(self, question: Question, send: Callable[[], None]) -> bool:
-        """Whether the whole list came. A TWS that owes two ends in a row is not to be trusted."""
-        await self.pace.take()
-        self._must_be_open()
-        was_behind, future = question.is_behind, question.ask()
-        send()
-        try:
-            await asyncio.wait_for(future, self._settings.answer_seconds)
-        except TimeoutError:
-            if was_behind:
-                self.drop("TWS does not finish its lists of orders")
-            return False
-        return True
-
-    def _is_managed(self, tracked: Tracked) -> bool:
-        return tracked.account in self.managed
-
-    async def preview(self, contract: IbContract, order: IbOrder) -> IbOrderState | str | None:
-        """TWS's estimate, or the words with which it refuses one; None when it does not answer in time."""
-        await self.pace.take()
-        self._must_be_open()
-        req_id = order.orderId = self.ib.client.getReqId()
-        order.whatIf = True
-        answers = self._previews[req_id] = asyncio.Queue()
-        try:
-            self.ib.client.placeOrder(req_id, contract, order)
-            answer = await asyncio.wait_for(answers.get(), self._settings.what_if_seconds)
-            if isinstance(answer, IbOrderState) and _is_empty(answer):
-                try:  # the first of two answers can be zeros
-                    return await asyncio.wait_for(answers.get(), self._settings.second_answer_seconds)
-                except TimeoutError:
-                    pass
-            return answer
-        except TimeoutError:
-            return None
-        finally:
-            del self._previews[req_id]
-
-    async def details(self, contract: IbContract) -> list[ContractDetails]:
-        """What TWS knows of a contract; nothing when it knows none. Raises BrokerError."""
-        return await self._request(self.ib.reqContractDetailsAsync, contract, nothing=200) or []
-
-    async def similar(self, pattern: str) -> list[str]:
-        """Symbols that somebody may have meant."""
-        try:
-            found = await self._request(self.ib.reqMatchingSymbolsAsync, pattern, nothing=200)
-        except NotConnected:
-            raise
-        except BrokerError:
-            return []
-        return list(dict.fromkeys(each.contract.symbol for each in found or () if each.contract is not None))[:3]
-
-    async def ladder(self, rule: int) -> list[Any]:
-        """A market rule as (from price, step) pairs. Raises BrokerError."""
-        async with self._ruling:
-            if rule not in self._rules:
-                told = await self._request(self.ib.reqMarketRuleAsync, rule, nothing=None)
-                if not told:
-                    return []
-                self._rules[rule] = [(each.lowEdge, each.increment) for each in told]
-            return self._rules[rule]
-
-    async def _request(
-        self, ask: Callable[[Any], Awaitable[Answer]], about: Any, *, nothing: int | None
-    ) -> Answer | None:
-        """A numbered request of the library, with a deadline of its own. The code `nothing` means: there is none."""
-        await self.pace.take()
-        self._must_be_open()
-        try:
-            return await asyncio.wait_for(ask(about), self._settings.answer_seconds)
-        except RequestError as error:
-            if error.code == nothing:
-                return None
-            raise BrokerError(
-                f"{error.code} {error.message}", user_action=meaning(error.code).remedy or "try again"
-            ) from error
-        except TimeoutError:
-            raise BrokerError("TWS did not answer in time", user_action="try again") from None
-        except ConnectionError as error:
-            raise NotConnected("the connection to TWS was lost", user_action="connect again") from error
+    # ---- quotes
 
     async def _subscribe(self, contract: Contract) -> int:
         await self.pace.take()
         self._must_be_open()
-        req_id: int = self.ib.client.getReqId()
-        self.ib.client.reqMktData(req_id, wire_contract(contract), "", False, False, [])
+        req_id: int = self.client.getReqId()
+        self.client.reqMktData(req_id, wire_contract(contract), "", False, False, [])
         return req_id
 
     def _unsubscribe(self, req_id: int) -> None:
         if self._is_open:
             self.pace.spent(1)
-            self.ib.client.cancelMktData(req_id)
+            self.client.cancelMktData(req_id)
 
     # ---- what TWS says
 
@@ -399,12 +271,12 @@ class Session:
         return {
             "managedAccounts": self._on_managed,
             "openOrder": self._on_open_order,
-            "openOrderEnd": self._open_end.answered,
+            "openOrderEnd": self._lists.open_end.answered,
             "orderStatus": self._on_order_status,
             "completedOrder": self._on_completed,
-            "completedOrdersEnd": self._completed_end.answered,
+            "completedOrdersEnd": self._lists.completed_end.answered,
             "execDetails": self._on_execution,
-            "execDetailsEnd": self._on_numbered_end,
+            "execDetailsEnd": self._lists.executions_end,
             "commissionReport": self._on_commission,
             "error": self._on_error,
             "currentTime": self._on_time,
@@ -431,13 +303,11 @@ class Session:
 
     def _on_open_order(self, order_id: int, contract: IbContract, order: IbOrder, state: IbOrderState) -> None:
         if order.whatIf:
-            if (answers := self._previews.get(order_id)) is not None:
-                answers.put_nowait(state)
+            self.questions.previewed(order_id, state)
             return
-        self.ib.client.updateReqId(order_id + 1)
+        self.client.updateReqId(order_id + 1)
         tracked, reports = self.book.open_order(order_id, contract, order, state)
-        if self._open is not None:
-            self._open[id(tracked)] = tracked
+        self._lists.open_order(tracked)
         self._tell_all(reports)
 
     def _on_order_status(
@@ -459,25 +329,16 @@ class Session:
         )
 
     def _on_completed(self, contract: IbContract, order: IbOrder, state: IbOrderState) -> None:
-        report = self.book.completed(contract, order, state)
-        if self._completed is not None:
-            self._completed.append(report)
+        self._lists.completed_order(self.book.completed(contract, order, state))
 
     def _on_execution(self, req_id: int, contract: IbContract, execution: Any) -> None:
         report = self.book.execution(contract, execution)
-        if req_id in self._executions:
-            self._executions[req_id].append(report)
-        elif self._is_open and self.book.is_new_execution(report.exec_id):
+        if not self._lists.execution(req_id, report) and self._is_open and self.book.is_new_execution(report.exec_id):
             self._tell(report)
 
     def _on_commission(self, report: Any) -> None:
         if self._is_open:
             self._tell_all(self.book.commission(report))
-
-    def _on_numbered_end(self, req_id: int) -> None:
-        future = self._numbered.get(req_id)
-        if future is not None and not future.done():
-            future.set_result(None)
 
     def _on_error(self, req_id: int, code: int, text: str, reject: str = "") -> None:
         match meaning(code).means:
@@ -498,15 +359,14 @@ class Session:
 
     def _on_error_about(self, req_id: int, code: int, text: str) -> None:
         """Who asked decides: a preview, a quote, an order, a question of the library, or nobody."""
-        if (answers := self._previews.get(req_id)) is not None:
+        if self.questions.previews(req_id):
             if meaning(code).means is not Means.NOTE:
-                answers.put_nowait(f"{code} {text}")
+                self.questions.previewed(req_id, f"{code} {text}")
         elif self.lines.owns(req_id):
             if meaning(code).means not in (Means.NOTE, Means.DELAYED):
                 self.lines.error(req_id, f"{code} {text}")
-        elif (future := self._numbered.get(req_id)) is not None:
-            if not future.done():
-                future.set_exception(BrokerError(f"{code} {text}"))
+        elif self._lists.error(req_id, f"{code} {text}"):
+            pass
         elif (tracked := self.book.by_id.get((self._settings.client_id, req_id))) is not None:
             self._tell_all(self.book.error(req_id, code, text))
             self._keep_whole(tracked)
@@ -524,7 +384,7 @@ class Session:
             if leg is not refused and leg.state not in FINISHED:
                 leg.cancelling = True
                 self.pace.spent(1)
-                self.ib.client.cancelOrder(leg.order_id, "")
+                self.client.cancelOrder(leg.order_id, "")
 
     def _not_understood(self, name: str, error: Exception) -> None:
         self._tell(
@@ -543,9 +403,3 @@ class Session:
 
 def _nothing(*told: object) -> None:
     """Ticks that no quote here is made of."""
-
-
-def _is_empty(state: IbOrderState) -> bool:
-    """A what-if of zeros: the first of two answers."""
-    numbers = (state.initMarginAfter, state.maintMarginAfter, state.initMarginChange, state.maintMarginChange)
-    return all(str(number) in ("0", "0.0") for number in numbers)

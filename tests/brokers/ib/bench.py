@@ -91,7 +91,7 @@ class IbBench:
         session = self.broker._session
         if session is not None and session.is_open:
             answer = session._time.ask()
-            session.ib.client.reqCurrentTime()
+            session.client.reqCurrentTime()
             await asyncio.wait_for(answer, 5)
 
     async def advance(self, steps: int = 1) -> None:
@@ -132,6 +132,4 @@ def ib_bench(**changes: Any) -> IbBench:
     """`tws_...` are settings of TWS, all others of the broker."""
     paths = {name: changes.pop(name) for name in ("ids_path", "state_path") if name in changes}
     tws = {name.removeprefix("tws_"): changes.pop(name) for name in list(changes) if name.startswith("tws_")}
-    return IbBench(
-        {**QUICK, **changes}, {"seed": 7, "tick_milliseconds": 0, "messages_per_second": 0, **tws}, **paths
-    )
+    return IbBench({**QUICK, **changes}, {"seed": 7, "tick_milliseconds": 0, "messages_per_second": 0, **tws}, **paths)

@@ -123,7 +123,7 @@ async def test_a_login_that_changes_while_connected_ends_the_session(bench: IbBe
 
 
 async def test_no_account_yet(bench: IbBench, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(type(bench.tws.desk), "accounts", property(lambda desk: ()))
+    monkeypatch.setattr(type(bench.tws.desk), "accounts", ())
     error = await reason(bench.another(start_seconds=0.5))
     assert "names no account" in error.message and "login" in error.user_action
 

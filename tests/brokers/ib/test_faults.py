@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -220,7 +221,7 @@ async def test_1100_freezes_and_listens_until_everything_was_read(bench: IbBench
     assert len(bench.refs()) == 3
 
 
-def _states(heard: list[object]) -> list[LinkState]:
+def _states(heard: Sequence[object]) -> list[LinkState]:
     return [report.state for report in heard if isinstance(report, LinkReport)]
 
 

@@ -90,7 +90,8 @@ def test_no_zone_no_hours() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "name"), [("US/Eastern", NEW_YORK), ("EST", NEW_YORK), ("CST", CHICAGO), ("Europe/Berlin", "Europe/Berlin")]
+    ("told", "name"),
+    [("US/Eastern", NEW_YORK), ("EST", NEW_YORK), ("CST", CHICAGO), ("Europe/Berlin", "Europe/Berlin")],
 )
 def test_zones(told: str, name: str) -> None:
     assert zone_name(told) == name

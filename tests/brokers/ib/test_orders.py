@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from decimal import Decimal
 from typing import Any
 
@@ -51,7 +52,9 @@ async def test_account_time_in_force_and_reference_are_always_set(bench: IbBench
         await bench.broker.place(order := resting(outside_hours=True))
         await bench.settle()
     values = bench.received("place_order")[0].values
-    told = {name: values[name] for name in ("account", "tif", "orderRef", "transmit", "outsideRth", "lmtPrice", "whatIf")}
+    told = {
+        name: values[name] for name in ("account", "tif", "orderRef", "transmit", "outsideRth", "lmtPrice", "whatIf")
+    }
     assert told == {
         "account": "DU1234567", "tif": "DAY", "orderRef": order.order_ref, "transmit": "1", "outsideRth": "1",
         "lmtPrice": "232", "whatIf": "0",
@@ -83,7 +86,14 @@ async def test_every_order_type_arrives_as_it_was_meant(bench: IbBench, con_id: 
         assert heard.limit_price == (order.limit_price if "trailing" not in order.order_type.value else None)
         (placed,) = bench.tws.desk.trading.book.orders.values()
         wire = bench.tws.desk.exchange._floor.book.orders[placed.ref].wire
-        for name in ("limit_price", "stop_price", "trailing_amount", "trailing_percent", "limit_offset", "time_in_force"):
+        for name in (
+            "limit_price",
+            "stop_price",
+            "trailing_amount",
+            "trailing_percent",
+            "limit_offset",
+            "time_in_force",
+        ):
             assert getattr(wire, name) == getattr(order, name), name
 
 
@@ -113,7 +123,9 @@ async def test_what_cannot_be_meant_never_leaves(bench: IbBench, order: Any, nam
 
 def test_numbers_keep_their_digits() -> None:
     assert exact(0.1) == Decimal("0.1") and exact("1.7976931348623157E308") is None and exact(float("nan")) is None
-    assert exact(99.33333333333333) == Decimal("99.33333333") and exact(-0.0) == 0 and exact(1e-05) == Decimal("0.00001")
+    assert (
+        exact(99.33333333333333) == Decimal("99.33333333") and exact(-0.0) == 0 and exact(1e-05) == Decimal("0.00001")
+    )
 
 
 # ---- brackets
@@ -205,8 +217,8 @@ async def test_a_modify_after_a_restart_of_ours_finds_the_order_again(bench: IbB
     async with connected(bench) as ear:
         order = await placed(bench, ear)
     async with connected(bench) as ear:
-        await bench.broker.modify(order.replaced(limit_price=Decimal("231")))
-        await ear.until(lambda: [r.limit_price for r in ear.of(order.order_ref)] == [Decimal("231")])
+        await bench.broker.modify(order.replaced(limit_price=Decimal(231)))
+        await ear.until(lambda: [r.limit_price for r in ear.of(order.order_ref)] == [Decimal(231)])
     assert len(bench.refs()) == 1
 
 
@@ -228,7 +240,7 @@ async def test_a_modify_that_is_refused_leaves_the_order_as_it_was(bench: IbBenc
     async with connected(bench) as ear:
         order = await placed(bench, ear)
         bench.do(acts.Answer(request="place_order", code=code, text="no"))
-        await bench.broker.modify(order.replaced(limit_price=Decimal("231")))
+        await bench.broker.modify(order.replaced(limit_price=Decimal(231)))
         await ear.until(lambda: isinstance(ear.heard[-1], ModifyRefused))
         refused = ear.heard[-1]
         assert isinstance(refused, ModifyRefused) and (refused.code, refused.order_ref) == (code, order.order_ref)
@@ -245,7 +257,7 @@ async def test_what_cannot_be_modified_is_refused_without_the_wire(bench: IbBenc
         await bench.broker.modify(resting())
         bench.do(acts.Fill(order_ref=order.order_ref))
         await ear.until_state(order.order_ref, BrokerState.FILLED)
-        await bench.broker.modify(order.replaced(limit_price=Decimal("231")))
+        await bench.broker.modify(order.replaced(limit_price=Decimal(231)))
         await ear.until(lambda: sum(isinstance(r, ModifyRefused) for r in ear.heard) == 3)
         assert [r.code for r in ear.heard if isinstance(r, ModifyRefused)] == [105, 104, 104]
     assert len(bench.received("place_order")) == 1
@@ -256,7 +268,7 @@ async def test_a_modify_needs_the_list_of_orders(bench: IbBench) -> None:
         order = await placed(bench, ear)
         bench.do(acts.Swallow(answer="open_order_end"))
         with pytest.raises(NotConnected):
-            await bench.broker.modify(order.replaced(limit_price=Decimal("231")))
+            await bench.broker.modify(order.replaced(limit_price=Decimal(231)))
     assert len(bench.received("place_order")) == 1
 
 
@@ -311,7 +323,7 @@ async def test_a_correction_replaces_the_fill_it_corrects(bench: IbBench) -> Non
         first, second = (r for r in ear.heard if isinstance(r, ExecutionReport))
         assert second.corrects == first.exec_id and first.corrects is None and second.price == Decimal("231.4")
         (counted,) = (await bench.broker.snapshot()).executions
-        assert (counted.exec_id, counted.quantity) == (second.exec_id, 5)
+        assert counted.exec_id == second.exec_id and counted.quantity == 5
     async with connected(bench):  # what corrects what is in the id itself
         (again,) = (await bench.broker.snapshot()).executions
         assert again.corrects == first.exec_id
@@ -403,8 +415,6 @@ async def test_a_what_if_of_nothing_but_words(bench: IbBench) -> None:
 
 
 async def test_what_ifs_of_several_orders_are_not_mixed_up(bench: IbBench) -> None:
-    import asyncio
-
     async with connected(bench) as ear:
         told = await asyncio.gather(*(bench.broker.what_if(an_order(quantity=str(n))) for n in (1, 100)))
         one, hundred = (each.initial_margin_change for each in told if each is not None)
