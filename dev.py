@@ -30,6 +30,8 @@ TASKS = {
     "demo": "open the terminal on a simulated market with three demo agents (--headless --json: play a fixed scene)",
     "test": "run every check: ruff, mypy, import contracts, tests (arguments after -- go to pytest)",
     "check": "run the checks without the tests",
+    "coverage": "measure that the tests of the core reach every branch of it",
+    "mutation": "put small faults into the core, one at a time, and see that a test fails (--module NAME, --sample N)",
     "setup": "only make .venv and install into it",
     "screenshots": "make the pictures in screenshots/ anew",
 }
@@ -118,6 +120,14 @@ def checks():
     ]
 
 
+def coverage():
+    measure = [PYTHON, "-m", "coverage"]
+    return [
+        ("tests", [*measure, "run", "--source=ibgw_tui/core", "-m", "pytest", "-q", "tests/core"]),
+        ("branches", [*measure, "report", "--show-missing", "--skip-covered", "--fail-under=100"]),
+    ]
+
+
 def tool(name):
     return os.path.join(BIN, name)
 
@@ -153,8 +163,12 @@ def main():
         return subprocess.call([tool("ibgw"), "demo", *rest])
     if given.task == "screenshots":
         return subprocess.call([PYTHON, "-m", "tests.screenshots", *rest], cwd=ROOT)
+    if given.task == "mutation":
+        return subprocess.call([PYTHON, "-m", "tests.mutation", *rest], cwd=ROOT)
     if given.task == "check":
         return run_steps(checks())
+    if given.task == "coverage":
+        return run_steps(coverage())
     if given.task == "test":
         return run_steps([*checks(), ("tests", [PYTHON, "-m", "pytest", "-q", "-n", "2", *rest])])
     return 0

@@ -55,7 +55,7 @@ def cases() -> dict[str, Case]:
 
 
 def bare_checks() -> None:
-    limit, value = Decimal("1000"), Decimal("999.99")
+    limit, value = Decimal(1000), Decimal("999.99")
     for _ in range(20):
         assert value <= limit
 

@@ -117,6 +117,7 @@ async def _fates(desk: BenchDesk) -> None:
     for record in doubtful:
         if record.status.value == "in_doubt":
             await desk.do(told(working(record, desk.clock)))
+    await desk.compared()
     await desk.do(lambda: desk.review.open_switch("after lunch"))
 
 
@@ -147,7 +148,7 @@ def forced(database: Path, *statements: str | tuple[str, Sequence[object]]) -> N
             shell.execute(f"DROP TRIGGER {name}")
         for statement in statements:
             sql, values = (statement, ()) if isinstance(statement, str) else statement
-            shell.execute(sql, tuple(values))  # type: ignore[arg-type]
+            shell.execute(sql, tuple(values))
             assert "WHERE" not in sql or shell.changes() > 0, f"nothing was changed by {sql}"
         for _, text in guards:
             shell.execute(str(text))
@@ -184,8 +185,8 @@ def rewrite(desk: LivedIn, start: int = 1) -> None:
             text = entry.replace("operator-1", "operator-9") if seq >= start else entry
             previous = chain_hash(seq, previous, text.encode())
             shell.execute("UPDATE audit SET entry = ?, hash = ? WHERE seq = ?", (text, previous, seq))
-        for _, text in guards:
-            shell.execute(str(text))
+        for _, guard in guards:
+            shell.execute(str(guard))
 
 
 def forget_one(desk: LivedIn) -> None:
@@ -265,10 +266,10 @@ BEHIND_THE_LOG: dict[str, tuple[str, str]] = {
     "order deleted": ("DELETE FROM orders WHERE seq = 1", "orders"),
     "order added": (
         (
-            "INSERT INTO orders SELECT 999, 'o-stranger', revision, revises, status, staged_by, account, symbol, side, "
-            "order_type, quantity, limit_price, stop_price, staged_us, updated_us, mode, con_id, currency, notional_u, "
-            "preview_expires_us, approval_expires_us, worst, refusal_code, submit_asked, '0', average_price, commission, "
-            "perm_id, reason_code, reason, cancel_asked_by, cancel_sent_us, intent FROM orders WHERE seq = 1"
+            "INSERT INTO orders (order_ref, revision, status, staged_by, account, symbol, side, order_type, quantity, "
+            "limit_price, stop_price, staged_us, updated_us, intent) SELECT 'o-stranger', revision, status, staged_by, "
+            "account, symbol, side, order_type, quantity, limit_price, stop_price, staged_us, updated_us, intent "
+            "FROM orders WHERE seq = 1"
         ),
         "orders",
     ),

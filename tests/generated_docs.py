@@ -35,9 +35,25 @@ def key_table() -> str:
     return markdown_table()
 
 
+def _decision_part(name: str) -> Callable[[], str]:
+    """Parts about decisions import the whole core: only when they are asked for."""
+
+    def make() -> str:
+        from tests import decision_docs
+
+        text: str = getattr(decision_docs, name)()
+        return text
+
+    return make
+
+
 PARTS: list[tuple[str, str, Callable[[], str]]] = [
     ("README.md", "keys", key_table),
     ("docs/glossary.md", "lifecycle", lifecycle_table),
+    ("docs/gates.md", "gates", _decision_part("gate_sections")),
+    ("docs/limits.md", "fields", _decision_part("field_table")),
+    ("docs/limits.md", "limits", _decision_part("limit_sections")),
+    ("docs/cases.md", "sections", _decision_part("case_table")),
 ]
 """(page, name of the part between its markers, what makes it)"""
 

@@ -325,7 +325,7 @@ def an_armed_case_data(**changes: Any) -> dict[str, Any]:
     data: dict[str, Any] = {
         "policies": {"configured-policy": policy},
         "contract": {"price_steps": [{"from_price": "0", "increment": "0.01"}], "size_increment": "1"},
-        "position": {"filled": "5", "working_buys": "1", "working_sells": "1", "as_of": "2026-11-22T14:59:58Z"},
+        "position": {"filled": "5", "working_buys": "1", "working_sells": "1", "reserved_buys": "0", "reserved_sells": "0", "in_doubt_buys": "0", "in_doubt_sells": "0", "as_of": "2026-11-22T14:59:58Z"},
         "what_if": {"excess_liquidity_after": {"amount": "20000", "currency": "USD"}, "as_of": "2026-11-22T14:59:59Z"},
         "hours": {
             "liquid": [["2026-11-22T14:30:00Z", "2026-11-22T21:00:00Z"]],

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import click
 import pytest
 
-from ibgw_tui.cli.main import cli
+from ibgw_tui.cli.main import cli, main
+from ibgw_tui.core.case_sections import CaseSections
+from ibgw_tui.core.cases import parse_case
+from ibgw_tui.core.errors import InvalidRequest
 from tests.generated_docs import PARTS, ROOT, renewed
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -48,6 +53,44 @@ def test_every_link_leads_to_a_file(page: object) -> None:
     assert hasattr(page, "read_text") and hasattr(page, "parent")
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), f"{page} links to {target}"
+
+
+def examples_of_cases() -> list[str]:
+    return re.findall(r"```json\n(.*?)```", (ROOT / "docs/cases.md").read_text(encoding="utf-8"), re.DOTALL)
+
+
+def test_the_case_in_the_documentation_has_every_section_and_is_decided_as_it_says(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    case, answer, bad = examples_of_cases()
+    either = {"paper", "policy_digest", "modifies"}
+    """A live order has no paper section, and only a modify tells what it modifies."""
+    assert set(json.loads(case)) == set(CaseSections.model_fields) - either
+    file = tmp_path / "cases.jsonl"
+    file.write_text(case)
+    assert main(["explain", "--cases", str(file), "--json"]) == 0
+    got, told = json.loads(capsys.readouterr().out), json.loads(answer)
+    shown = told.pop("findings")
+    assert all(finding in got["findings"] for finding in shown)
+    assert not [finding for finding in got["findings"] if finding["status"] in ("WARN", "REFUSE", "UNKNOWN")]
+    assert {name: value for name, value in got.items() if name != "findings"} == told
+    file.write_text("\n" * 6 + '{"case":}\n')
+    assert main(["explain", "--cases", str(file), "--json"]) == 2
+    got, told = json.loads(capsys.readouterr().out), json.loads(bad)
+    told["error"]["problems"] = got["error"]["problems"]
+    assert {**got, "case": "broken"} == told
+
+
+@pytest.mark.parametrize("section", sorted(set(json.loads(examples_of_cases()[0])) - {"case", "now", "fx"}))
+def test_each_section_of_the_case_in_the_documentation_counts(section: str) -> None:
+    """Without it at least one finding is another one. (Nothing in the example is in euros, so the rate is not.)"""
+    data = json.loads(examples_of_cases()[0])
+    whole = parse_case(data).decide()
+    del data[section]
+    try:
+        assert parse_case(data).decide() != whole
+    except InvalidRequest as error:
+        assert error.problems == (f"{section}: is required",)
 
 
 def test_the_tasks_of_the_readme_are_tasks() -> None:

@@ -15,6 +15,7 @@ from pathlib import Path
 
 from ibgw_tui.brokers.keeper import Keeper
 from ibgw_tui.brokers.outbox import Outbox
+from ibgw_tui.brokers.simulated_orders import change_order, place_with_exits
 from ibgw_tui.core.broker import (
     AccountFacts,
     BrokerSnapshot,
@@ -172,11 +173,26 @@ class SimulatedBroker:
             return
         rejection = self._spend_rejection()
         await self._commit(
-            lambda exchange, at: exchange.place(order, at, self._accounts, rejection),
+            lambda exchange, at: place_with_exits(exchange, order, at, self._accounts, rejection),
             silent=fault is PlaceFault.LOSE_ACK,
         )
         if fault is PlaceFault.LOSE_ACK:
             raise OutcomeUnknown("no acknowledgement of the order came back")
+        if fault is PlaceFault.HANG:
+            await asyncio.Event().wait()
+
+    async def modify(self, order: BrokerOrder) -> None:
+        self._session()
+        fault = self._faults.place
+        if self._faults.link is not LinkState.CONNECTED or fault is PlaceFault.DROP_UNKNOWN:
+            raise OutcomeUnknown("the link broke while the change was being sent")
+        if fault is PlaceFault.DROP:
+            return
+        await self._commit(
+            lambda exchange, at: change_order(exchange, order, at, self._accounts), silent=fault is PlaceFault.LOSE_ACK
+        )
+        if fault is PlaceFault.LOSE_ACK:
+            raise OutcomeUnknown("no acknowledgement of the change came back")
         if fault is PlaceFault.HANG:
             await asyncio.Event().wait()
 

@@ -57,10 +57,14 @@ class Wanted:
 @click.option("--limit", type=click.IntRange(1), metavar="N", help="At most so many.")
 @click.option("--since", metavar="TIME", help="From this time on, such as 2026-11-23 or 2026-11-23T15:00:00Z.")
 @click.option("--until", metavar="TIME", help="Before this time; a date alone means before that day.")
-@click.option("--kind", "kinds", multiple=True, metavar="KIND", help="Only this kind; order.* is allowed; may be repeated.")
+@click.option(
+    "--kind", "kinds", multiple=True, metavar="KIND", help="Only this kind; order.* is allowed; may be repeated."
+)
 @click.option("--order", "order_ref", metavar="REF", help="Only entries about this order.")
 @click.option("--no-redact", is_flag=True, help="Leave account numbers and secrets in.")
-@click.option("--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="A new file, mode 0600.")
+@click.option(
+    "--output", metavar="FILE", type=click.Path(path_type=Path, dir_okay=False), help="A new file, mode 0600."
+)
 @click.option("--case", "case_ref", metavar="REF", help="The evidence of this order instead.")
 @click.option("--to", "target", metavar="DIR_OR_ZIP", type=click.Path(path_type=Path), help="Where the evidence goes.")
 def export(
@@ -214,7 +218,9 @@ def _sink(output: Path | None) -> Iterator[Callable[[str], object]]:
     except FileExistsError:
         raise InvalidRequest(f"{output} exists already", user_action="name a new file") from None
     except OSError as error:
-        raise OrderStoreError(f"{output} cannot be written: {error.strerror}", user_action="name another file") from error
+        raise OrderStoreError(
+            f"{output} cannot be written: {error.strerror}", user_action="name another file"
+        ) from error
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         yield file.write
 

@@ -19,6 +19,7 @@ from ibgw_tui.cli.order_input import no_twins
 from ibgw_tui.core.case_sections import CaseSections
 from ibgw_tui.core.cases import Case, parse_case
 from ibgw_tui.core.errors import ErrorCode, InvalidRequest
+from ibgw_tui.core.policy import LimitPolicy
 
 LARGEST_LINE = 64 * 1024 * 1024
 """Bytes of one line (or of one object over many lines): an array of thousands of cases may be one."""
@@ -172,10 +173,20 @@ def _given(line: int, data: Any) -> Given:
 
 def _explained(error: InvalidRequest) -> InvalidRequest:
     """The same with the name that was probably meant, and with the code of whose section is wrong."""
-    problems = [_with_nearest_key(problem) for problem in error.problems]
-    is_order = all(problem.startswith("order.") for problem in problems)
+    problems = [_with_nearest_key(_with_table(problem)) for problem in error.problems]
+    is_order = bool(problems) and all(problem.startswith("order.") for problem in problems)
     code = ErrorCode.ORDER_VALIDATION_FAILED if is_order else error.code
     return InvalidRequest("; ".join(problems), user_action=error.user_action, code=code, problems=problems)
+
+
+def _with_table(problem: str) -> str:
+    """Problems of policies are told below the id of the policy, which may be any word."""
+    path, _, text = problem.partition(": ")
+    first, dot, _ = path.partition(".")
+    is_section = (
+        first in CaseSections.model_fields or first == "request" or (not dot and text.startswith("is not a key"))
+    )
+    return problem if is_section else f"policies.{problem}"
 
 
 def _with_nearest_key(problem: str) -> str:
@@ -184,7 +195,9 @@ def _with_nearest_key(problem: str) -> str:
     if not text.startswith("is not a key"):
         return problem
     fields: Any = CaseSections.model_fields
-    if section:
+    if section.startswith("policies."):
+        fields = LimitPolicy.model_fields
+    elif section:
         kind: Any = fields[section].annotation if section in fields else None
         parts = getattr(kind, "__args__", (kind,))
         fields = next((part.model_fields for part in parts if hasattr(part, "model_fields")), {})

@@ -50,7 +50,8 @@ _COLOURS = {CheckStatus.REFUSE: "red", CheckStatus.UNKNOWN: "red", CheckStatus.W
 @click.argument("ref", required=False)
 @click.option("--cases", "source", metavar="FILE", help="Decide the cases in FILE, or on stdin with '-'.")
 @click.option("--case", "as_case", is_flag=True, help="Print what is asked of REF now as a case, to be edited.")
-def explain(state: Globals, ref: str | None, source: str | None, as_case: bool) -> int:
+@click.option("--enable-live", is_flag=True, help="Answer as a terminal that was started with --enable-live.")
+def explain(state: Globals, ref: str | None, source: str | None, as_case: bool, enable_live: bool) -> int:
     if (ref is None) == (source is None) or (as_case and ref is None):
         raise InvalidRequest(
             "give either the reference of an order or --cases FILE; --case goes with a reference",
@@ -61,7 +62,7 @@ def explain(state: Globals, ref: str | None, source: str | None, as_case: bool) 
     assert ref is not None
     from ibgw_tui.cli.session import as_reader
 
-    with as_reader(state) as side:
+    with as_reader(state, enable_live=enable_live) as side:
         explained = side.explaining.explain(ref)
     return _print_case(explained, state) if as_case else _tell(explained, state.console)
 
@@ -121,7 +122,7 @@ def _decided(given: Given) -> _Answer:
     except Exception as error:  # noqa: BLE001 - a fault of ours in one case must not lose the answers to the others
         return _failed(given, error, Exit.UNEXPECTED)
     now = given.case.gates.now
-    body = {"case": given.case.name, **decision_body(decision, now)}
+    body = {"case": given.name, **decision_body(decision, now)}
     return _Answer(Exit.OK, body, given.case.name or f"case at line {given.line}", decision, now)
 
 

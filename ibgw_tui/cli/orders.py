@@ -41,6 +41,12 @@ _FIELD_HELP: dict[str, tuple[str, str]] = {
     "expiry": ("YYYYMMDD", "Of an option or a future."),
     "strike": ("PRICE", "Of an option."),
     "right": ("call|put", "Of an option."),
+    "take_profit_price": (
+        "PRICE",
+        "Bracket: close with a gain at this limit. Sent with the entry; one exit cancels the other.",
+    ),
+    "stop_loss_price": ("PRICE", "Bracket: close with a loss once this price trades."),
+    "stop_loss_limit_price": ("PRICE", "Bracket: limit of the stop-loss; without one it goes to the market."),
     "rationale": ("TEXT", "Why, for the operator to read."),
 }
 
@@ -48,6 +54,8 @@ _FIELD_HELP: dict[str, tuple[str, str]] = {
 def _intent_options(function: Any) -> Any:
     """One option for each field of an order. All are text: what is wrong with them is said in one answer."""
     for name in reversed(FIELDS):
+        if name == "modifies":
+            continue  # `ibgw modify` fills it in
         if name == "outside_hours":
             option = click.option(
                 "--outside-hours/--no-outside-hours", default=None, help="Fill outside regular hours."
@@ -81,6 +89,37 @@ def stage(state: Globals, file: str | None, key: str | None, agent: str, **flags
     record = staged.record
     body = {
         "order": documents.order_line(record),
+        "replayed": staged.replayed,
+        "next": f"ibgw show {record.order_ref}",
+    }
+    state.console.result(body, *sheets.staged(record, replayed=staged.replayed))
+
+
+@command(
+    "modify",
+    help="Ask to change a working order of yours. The order that results goes before the operator; "
+    "until the broker shows the new terms the old ones stand.",
+    examples="""
+        ibgw modify o-7k3m9q2x4d --limit-price 101 --rationale "the market moved away"
+        ibgw modify o-7k3m9q2x4d --quantity 5 --key raise-3 --json
+    """,
+)
+@click.argument("ref")
+@click.option("--quantity", metavar="NUMBER", help="The whole quantity, what is filled already included.")
+@click.option("--limit-price", metavar="PRICE", help="New limit.")
+@click.option("--stop-price", metavar="PRICE", help="New trigger.")
+@click.option("--trailing-amount", metavar="PRICE", help="New trail, as an amount.")
+@click.option("--trailing-percent", metavar="NUMBER", help="New trail, as a percentage.")
+@click.option("--rationale", metavar="TEXT", help="Why, for the operator to read.")
+@click.option("--key", help="Idempotency key: asking again with it is safe.")
+@_agent
+def modify(state: Globals, ref: str, key: str | None, agent: str, **changes: str | None) -> None:
+    with as_agent(state, agent) as side:
+        staged = side.staging.stage_modify(ref, {k: v for k, v in changes.items() if v is not None}, key=key)
+    record = staged.record
+    body = {
+        "order": documents.order_line(record),
+        "modifies": record.intent.modifies,
         "replayed": staged.replayed,
         "next": f"ibgw show {record.order_ref}",
     }

@@ -131,11 +131,6 @@ class Console:
         """`text` in a colour where a person looks at a terminal that wants one."""
         return f"\x1b[{_COLOURS[colour]}m{text}\x1b[0m" if _wants_colour(sys.stdout) else text
 
-    def progress(self, done: int, total: int) -> None:
-        """One line on stderr that is rewritten; only for a person who watches."""
-        if not self.quiet and sys.stderr.isatty():
-            print(f"\rverifying {done:,} of {total:,}", end="\n" if done >= total else "", file=sys.stderr, flush=True)
-
     def _write(self, text: str) -> None:
         sys.stdout.write(text + "\n")
         sys.stdout.flush()

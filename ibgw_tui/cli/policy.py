@@ -261,9 +261,7 @@ def _of_file(file: Path) -> Mapping[str, LimitPolicy]:
     return read_policies(file.expanduser())
 
 
-def only_one(
-    policies: Mapping[str, LimitPolicy], file: str, how: str = "name one, such as FILE:ID"
-) -> LimitPolicy:
+def only_one(policies: Mapping[str, LimitPolicy], file: str, how: str = "name one, such as FILE:ID") -> LimitPolicy:
     """The policy of a file that needs no name. Raises NotFound when it holds several."""
     if len(policies) == 1:
         return next(iter(policies.values()))

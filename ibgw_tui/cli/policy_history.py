@@ -18,7 +18,7 @@ from ibgw_tui.cli.output import Console, table
 from ibgw_tui.cli.policy import only_one, pick
 from ibgw_tui.cli.progress import progress_bar
 from ibgw_tui.cli.session import as_reader
-from ibgw_tui.core.terms import EXACT, iso
+from ibgw_tui.core.terms import EXACT, Mode, iso
 from ibgw_tui.core.text import one_line
 from ibgw_tui.service.policy_trial import Outcome, Tried, try_policy
 
@@ -41,24 +41,29 @@ _CHANGES = (Outcome.WOULD_REFUSE, Outcome.WOULD_ALLOW)
 @click.option("--policy", "name", metavar="ID", help="Which policy of FILE; may be left out when it holds one.")
 @click.option("--since", default="30d", show_default=True, metavar="TIME", help=f"From this time on: {HOW}.")
 @click.option("--until", metavar="TIME", help="Up to this time.")
-def test(state: Globals, file: Path, name: str | None, since: str, until: str | None) -> int:
+@click.option("--mode", type=click.Choice([mode.value for mode in Mode]), help="Only paper or only live orders.")
+def test(state: Globals, file: Path, name: str | None, since: str, until: str | None, mode: str | None) -> int:
     from ibgw_tui.config import read_policies
 
     policies = read_policies(file.expanduser())
     policy = pick(name, policies, str(file)) if name else only_one(policies, str(file), "name one with --policy ID")
     summary, console = Summary(), state.console
-    with as_reader(state) as side, progress_bar(console) as progress:
+    with as_reader(state, must_exist=True) as side, progress_bar(console) as progress:
         now = side.clock()
         start, end = moment("--since", since, now), moment("--until", until, now)
         total = side.store.count_decisions(since=start)
-        for record in side.store.decisions(since=start, until=end):
-            summary.add(try_policy(record, policy))
+        for number, record in enumerate(side.store.decisions(since=start, until=end), 1):
+            tried = try_policy(record, policy)
+            # What does not replay is of no mode, and concerns whoever asks.
+            if mode is None or tried.mode is None or tried.mode.value == mode:
+                summary.add(tried)
             if progress is not None:
-                progress("deciding again", summary.decisions, max(total, summary.decisions))
+                progress("deciding again", number, max(total, number))
     body: dict[str, Any] = {
         "policy": {"file": str(file), "id": name or next(iter(policies)), "digest": policy.digest},
         "since": iso(start) if start else None,
         "until": iso(end) if end else None,
+        "mode": mode,
         **summary.body(),
     }
     console.result(body, *summary.lines(console))
@@ -106,7 +111,7 @@ class Side:
         amounts = ", ".join(f"{total:,f} {name}" for name, total in self.notional().items())
         codes = ", ".join(f"{code} {count}" for code, count in self.counted().items())
         unknown = f"{self.unmeasured()} without a price" if self.unmeasured() else ""
-        return "; ".join(part for part in (f"{len(self.orders)} orders", amounts, unknown, codes) if part)
+        return "; ".join(part for part in (_many(len(self.orders), "order"), amounts, unknown, codes) if part)
 
 
 @dataclass
@@ -157,7 +162,7 @@ class Summary:
     def lines(self, console: Console) -> list[str]:
         lines = []
         if self.not_replayed:
-            words = f"{len(self.not_replayed)} records do not come out as they were recorded, and are left out:"
+            words = f"{_many(len(self.not_replayed), 'record')} not as it was decided, and left out:"
             lines.append(console.paint(words, "red"))
             lines += [
                 f"  decision {tried.seq} ({tried.step} of {tried.order_ref}): {one_line(tried.why)}"
@@ -173,12 +178,16 @@ class Summary:
             lines += [console.paint(head, "bold"), *rows, ""]
         undecided = self.not_decidable.total()
         lines += [
-            f"history          {self.decisions} decisions of {len(self.orders)} orders",
+            f"history          {_many(self.decisions, 'decision')} of {_many(len(self.orders), 'order')}",
             f"would be refused {self.refused.line()}",
             f"would be allowed {self.allowed.line()}",
-            f"not decidable    {undecided} decisions",
+            f"not decidable    {_many(undecided, 'decision')}",
         ]
         return lines + [f"  {count}: {one_line(why)}" for why, count in self.not_decidable.most_common()]
+
+
+def _many(count: int, word: str) -> str:
+    return f"{count} {word}" if count == 1 else f"{count} {word}s"
 
 
 def _change(tried: Tried) -> dict[str, Any]:

@@ -38,7 +38,7 @@ def replay(state: Globals, ref: str | None, since: str | None) -> int:
     differing: list[Checked] = []
     checked = different = 0
     console = state.console
-    with as_reader(state) as side, progress_bar(console) as progress:
+    with as_reader(state, must_exist=True) as side, progress_bar(console) as progress:
         start = moment("--since", since, side.clock())
         order_ref = side.store.find_order(ref).order_ref if ref else None
         total = side.store.count_decisions(since=start)

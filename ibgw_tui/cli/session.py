@@ -50,9 +50,9 @@ def as_desk(state: Globals) -> Iterator[DeskSide]:
 
 
 @contextmanager
-def as_reader(state: Globals) -> Iterator[ReadingSide]:
-    """The store to look at, and the rules in force. Loads nothing that decides."""
+def as_reader(state: Globals, *, must_exist: bool = False, enable_live: bool = False) -> Iterator[ReadingSide]:
+    """The store to look at (with `must_exist` none is made), and the rules in force. Loads nothing that decides."""
     from ibgw_tui.wiring.reading_side import open_reading_side
 
-    with open_reading_side(load(state)) as side:
+    with open_reading_side(load(state), must_exist=must_exist, enable_live=enable_live) as side:
         yield side

@@ -115,6 +115,21 @@ class OrderReport(Frozen):
     """The terms as the broker has them; None where it did not say. A modify is done when they are the new ones."""
     limit_price: Amount | None = None
     stop_price: Amount | None = None
+    """Of a trailing order the initial stop it was given, not where its trigger stands by now."""
+    trailing_amount: Amount | None = None
+    trailing_percent: Amount | None = None
+
+
+def shows_terms(report: OrderReport, order: BrokerOrder) -> bool:
+    """Whether the broker has the order with these terms. What it did not say proves nothing."""
+    return (
+        report.order_type is order.order_type
+        and report.quantity == order.quantity
+        and report.limit_price == order.limit_price
+        and report.stop_price == order.stop_price
+        and report.trailing_amount == order.trailing_amount
+        and report.trailing_percent == order.trailing_percent
+    )
 
 
 class ExecutionReport(Frozen):

@@ -82,12 +82,6 @@ def _needed(value: object) -> Decimal:
     return number
 
 
-def _no_float(value: object) -> object:
-    if isinstance(value, float):
-        raise ValueError("must be text such as '12.5': a float has lost its exact digits")
-    return value
-
-
 Number = Annotated[Decimal | None, BeforeValidator(_number)]
 Needed = Annotated[Decimal, BeforeValidator(_needed)]
 Yes = Annotated[bool, Strict()]
@@ -197,13 +191,22 @@ def _positive(value: Decimal | None) -> Decimal | None:
 
 class _Quoted(_Section):
     amount: Number
-    currency: Word
+    currency: Word | None = None
+    """None is the currency of the whole quote."""
+
+
+def _as_quoted(value: object) -> object:
+    return value if value is None or isinstance(value, Mapping) else {"amount": value}
+
+
+_Side = Annotated[_Quoted | None, BeforeValidator(_as_quoted)]
+"""A bare number, or an object where its currency differs."""
 
 
 class _Market(_Section):
-    bid: _Quoted | Number = None
-    ask: _Quoted | Number = None
-    last: _Quoted | Number = None
+    bid: _Side = None
+    ask: _Side = None
+    last: _Side = None
     currency: Word
     status: QuoteStatus
     age_seconds: Number = None
@@ -223,33 +226,38 @@ class _Market(_Section):
             self.source,
         )
 
-    def _side(self, value: _Quoted | Decimal | None, asset_class: AssetClass) -> Price | None:
-        amount, currency = (value.amount, value.currency) if isinstance(value, _Quoted) else (value, self.currency)
-        amount = _priced(amount, asset_class)
-        return None if amount is None else Price(amount, currency)
+    def _side(self, value: _Quoted | None, asset_class: AssetClass) -> Price | None:
+        if value is None:
+            return None
+        amount = _priced(value.amount, asset_class)
+        return None if amount is None else Price(amount, value.currency or self.currency)
+
+
+def _as_totals(value: object) -> object:
+    return (value,) if isinstance(value, Mapping) else value
 
 
 class _Counters(_Section):
     submitted_in_window: Annotated[Count, Field(ge=0)] | None = None
     submitted_in_session: Annotated[Count, Field(ge=0)] | None = None
-    session_notional: _Amount | tuple[_Amount, ...] | None = None
+    session_notional: Annotated[tuple[_Amount, ...] | None, BeforeValidator(_as_totals)] = None
+    """One amount, or one of each currency."""
 
     def facts(self) -> Counters:
-        given = self.session_notional
-        parts = given if isinstance(given, tuple) else (given,) if given is not None else None
-        totals = None if parts is None else tuple(_money(part) for part in parts)
-        known = None if totals is None or None in totals else tuple(total for total in totals if total is not None)
-        return Counters(self.submitted_in_window, self.submitted_in_session, known)
+        given = self.session_notional or ()
+        known = tuple([total for part in given if (total := _money(part)) is not None])
+        is_known = self.session_notional is not None and len(known) == len(given)
+        return Counters(self.submitted_in_window, self.submitted_in_session, known if is_known else None)
 
 
 class _Position(_Section):
     filled: Number = None
     working_buys: Number = None
     working_sells: Number = None
-    reserved_buys: Number = Decimal(0)
-    reserved_sells: Number = Decimal(0)
-    in_doubt_buys: Number = Decimal(0)
-    in_doubt_sells: Number = Decimal(0)
+    reserved_buys: Number = None
+    reserved_sells: Number = None
+    in_doubt_buys: Number = None
+    in_doubt_sells: Number = None
     as_of: Moment | None = None
 
     def facts(self) -> PositionFacts:
@@ -317,7 +325,7 @@ class _Contract(_Section):
 class _Modifies(_Section):
     recorded: _Order
     working: _Order | None = None
-    filled: Number = Decimal(0)
+    filled: Number = None
 
     def facts(self) -> Modification:
         working = self.working.terms() if self.working else None

@@ -124,14 +124,14 @@ def _written(case: Case) -> dict[str, Any]:
         gates.mode.value: enabled,
         "scopes": sorted(gates.scopes) if gates.scopes is not None else None,
         "kill_switch": switch.state if switch else None,
-        "switch": _plain(switch, leave={"state"}),
+        "switch": _plain(switch, leave={"state", "by_file_alone"}),
         "audit_available": audit.available if audit else None,
         "audit": _plain(audit, leave={"available"}),
-        "checklist": gates.checklist.model_dump(mode="json") if gates.checklist else None,
+        "checklist": gates.checklist,
         "market": _plain(limits.market),
         "approved_market": _plain(limits.approved_market),
         "counters": _plain(limits.counters),
-        "position": _plain(limits.position, keep_none=True),
+        "position": _plain(limits.position),
         "working_orders": limits.working_orders,
         "recent_orders": limits.recent_orders,
         "what_if": _plain(limits.what_if),
@@ -152,7 +152,7 @@ def _written(case: Case) -> dict[str, Any]:
         }
         if limits.modifies
         else None,
-        "session": _plain(gates.session or SessionFacts(None), keep_none=True) if gates.asks_session else None,
+        "session": _plain(gates.session or SessionFacts(None)) if gates.asks_session else None,
         "key": _plain(gates.key),
         "policy_digest": gates.policy_digest,
         "configured_at": gates.configured_at,
@@ -173,12 +173,12 @@ def _bracket(exits: tuple[ExitTerms, ...]) -> dict[str, Any]:
     return found
 
 
-def _plain(value: Any, *, leave: set[str] | None = None, keep_none: bool = False) -> dict[str, Any] | None:
+def _plain(value: Any, *, leave: set[str] | None = None) -> dict[str, Any] | None:
     """A slotted dataclass as a dict, without what is not known."""
     if value is None:
         return None
     named = {name: getattr(value, name) for name in value.__slots__ if name not in (leave or ())}
-    return named if keep_none else {name: item for name, item in named.items() if item is not None}
+    return {name: item for name, item in named.items() if item is not None}
 
 
 def _json(value: Any) -> Any:

@@ -49,7 +49,7 @@ def modify_target(result: OrderTerms, modifies: Modification, context: LimitCont
         if not getattr(result, name) == getattr(recorded, name) == getattr(working, name)
     ]
     problems += [
-        f"{name.replace('_', ' ')} is {_value(working, name)} at the broker, not {_value(recorded, name)}"
+        f"{name.replace('_', ' ')} is {_value(working, name)} at the broker and {_value(recorded, name)} in our record"
         for name in _CHANGEABLE
         if getattr(result, name) == getattr(recorded, name) != getattr(working, name)
     ]

@@ -16,7 +16,16 @@ from enum import StrEnum
 from pydantic import Field
 
 from ibgw_tui.core.broker import Quote
-from ibgw_tui.core.orders import Approval, ApprovalStatus, Contract, OrderIntent, Preview, PriceStep, Session, exit_orders
+from ibgw_tui.core.orders import (
+    Approval,
+    ApprovalStatus,
+    Contract,
+    OrderIntent,
+    Preview,
+    PriceStep,
+    Session,
+    exit_orders,
+)
 from ibgw_tui.core.records import SwitchState, Tally
 from ibgw_tui.core.terms import (
     EXACT,
@@ -340,7 +349,8 @@ class Checklist(Frozen):
             "incident_runbook_reviewed",
         )
         gaps = [name for name in items if not getattr(self, name)]
-        gaps += [name for name in ("acknowledged_by", "acknowledged_at") if not getattr(self, name)]
+        gaps += [] if (self.acknowledged_by or "").strip() else ["acknowledged_by"]
+        gaps += [] if self.acknowledged_at else ["acknowledged_at"]
         return tuple(gaps)
 
 

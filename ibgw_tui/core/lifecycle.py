@@ -80,6 +80,8 @@ class Signal(StrEnum):
     CANCEL = "cancel"
     BROKER_REJECT = "broker_reject"
     CANCEL_REFUSED = "cancel_refused"
+    REPLACE = "replace"
+    """A modify of it has taken effect: the order that resulted carries on."""
 
 
 class Actor(StrEnum):
@@ -147,17 +149,20 @@ TRANSITIONS: Mapping[Status, Mapping[Signal, Status]] = MappingProxyType(
         },
         Status.IN_DOUBT: {
             **_BROKER_SAYS,
+            Signal.REPLACE: Status.SUPERSEDED,
             Signal.WRITE_OFF: Status.NOT_PLACED,
             # The wish is recorded; the order stays in doubt until the broker's records show it.
             Signal.ASK_CANCEL: Status.IN_DOUBT,
         },
         Status.WORKING: {
             **_BROKER_SAYS,
+            Signal.REPLACE: Status.SUPERSEDED,
             Signal.LOSE: Status.IN_DOUBT,
             Signal.ASK_CANCEL: Status.CANCEL_REQUESTED,
         },
         Status.PARTIALLY_FILLED: {
             **_BROKER_SAYS,
+            Signal.REPLACE: Status.SUPERSEDED,
             Signal.ACKNOWLEDGE: Status.PARTIALLY_FILLED,
             Signal.LOSE: Status.IN_DOUBT,
             Signal.ASK_CANCEL: Status.CANCEL_REQUESTED,
@@ -168,6 +173,7 @@ TRANSITIONS: Mapping[Status, Mapping[Signal, Status]] = MappingProxyType(
             Signal.ACKNOWLEDGE: Status.CANCEL_REQUESTED,
             Signal.FILL_PART: Status.CANCEL_REQUESTED,
             Signal.CANCEL_REFUSED: Status.WORKING,
+            Signal.REPLACE: Status.SUPERSEDED,
             Signal.ASK_CANCEL: Status.CANCEL_REQUESTED,
             Signal.NOT_SENT: Status.NOT_PLACED,
             Signal.LOSE: Status.IN_DOUBT,
@@ -216,6 +222,7 @@ AUTHORITY: Mapping[Signal, frozenset[Actor]] = MappingProxyType(
         Signal.CANCEL: frozenset({Actor.BROKER}),
         Signal.BROKER_REJECT: frozenset({Actor.BROKER}),
         Signal.CANCEL_REFUSED: frozenset({Actor.BROKER}),
+        Signal.REPLACE: frozenset({Actor.BROKER}),
     }
 )
 
@@ -226,6 +233,8 @@ AT_BROKER = frozenset(
 )
 """The broker has it, or may have it."""
 TERMINAL = frozenset(Status) - OPEN - AT_BROKER
+CHANGEABLE = frozenset({Status.WORKING, Status.PARTIALLY_FILLED})
+"""The broker has it for certain and nothing is asked of it: a modify may change it."""
 
 
 class IllegalTransition(Exception):

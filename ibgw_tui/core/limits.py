@@ -25,6 +25,10 @@ _TEN_THOUSAND = Decimal(10_000)
 
 
 def policy_enabled(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    """The policy is switched on.
+
+    enabled
+    """
     code = "LIVE_LIMIT_POLICY_DISABLED"
     if not policy.enabled:
         return Finding(
@@ -49,6 +53,10 @@ def policy_enabled(order: OrderTerms, policy: LimitPolicy, context: LimitContext
 
 
 def symbol(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    """The symbol is listed, letter for letter; an empty list allows none.
+
+    symbol in allowed_symbols
+    """
     code, allowed = "LIVE_SYMBOL_REFUSED", policy.symbols_shown
     if order.symbol not in policy.allowed_symbols:
         return Finding(
@@ -67,6 +75,10 @@ def symbol(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Fin
 
 
 def asset_class(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    """The asset class is listed; an empty list allows none.
+
+    asset_class in allowed_asset_classes
+    """
     code, observed = "LIVE_ASSET_CLASS_REFUSED", order.asset_class.value
     allowed = policy.classes_shown
     if order.asset_class not in policy.allowed_asset_classes:
@@ -86,6 +98,10 @@ def asset_class(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -
 
 
 def max_quantity(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    """The quantity of one order.
+
+    quantity <= max_quantity
+    """
     code, limit = "LIVE_QUANTITY_LIMIT_REFUSED", policy.max_quantity
     if limit is None:
         return _not_set("max_quantity", code, "max_quantity")
@@ -95,6 +111,10 @@ def max_quantity(order: OrderTerms, policy: LimitPolicy, context: LimitContext) 
 
 
 def max_notional(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    """The value of one order at the worst price it may trade at, in the currency of the limit.
+
+    quantity * multiplier * worst_case_price <= max_notional
+    """
     code, limit = "LIVE_NOTIONAL_LIMIT_REFUSED", policy.max_notional
     if limit is None:
         return _not_set("max_notional", code, "max_notional")
@@ -122,6 +142,10 @@ def _wants_quote(policy: LimitPolicy) -> bool:
 
 
 def market_snapshot(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    """There is a quote to compare with.
+
+    quote is there, and its status is not unavailable
+    """
     code, market = "LIVE_MARKET_SNAPSHOT_MISSING", context.market
     if not _wants_quote(policy):
         return _off("market_snapshot", code, "neither a price collar nor a quote age is set")
@@ -149,6 +173,10 @@ def market_snapshot(order: OrderTerms, policy: LimitPolicy, context: LimitContex
 
 
 def quote_age(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    """How old the quote is; one that is marked stale is too old at any age.
+
+    now - time of the quote <= max_quote_age_seconds
+    """
     code, limit, market = "LIVE_STALE_QUOTE", policy.max_quote_age_seconds, context.market
     if limit is None:
         return _off("quote_age", code, "max_quote_age_seconds is not set")
@@ -184,6 +212,10 @@ def quote_age(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> 
 
 
 def reference(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    """The price the market is at: the middle of bid and ask, else the last trade, in the order's currency.
+
+    reference = (bid + ask) / 2, else last; reference > 0
+    """
     code, market = "LIVE_MARKET_SNAPSHOT_MISSING", context.market
     if policy.max_price_deviation_bps is None:
         return _off("reference_price", code, "max_price_deviation_bps is not set")
@@ -223,6 +255,10 @@ def _reference(order: OrderTerms, market: Market | None) -> Decimal | None:
 
 
 def price_collar(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    """The distance between the worst price it may trade at and the market.
+
+    abs(worst_case_price - reference) / reference * 10000 <= max_price_deviation_bps
+    """
     code, limit = "LIVE_PRICE_COLLAR_REFUSED", policy.max_price_deviation_bps
     if limit is None:
         return _off("price_collar", code, "max_price_deviation_bps is not set")
@@ -273,10 +309,18 @@ def _foreign(order: OrderTerms, market: Market | None) -> str | None:
 
 
 def frequency(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    """Orders of the account in the moving window; its old end counts, and so does each leg of a bracket.
+
+    submitted in window_seconds + 1 <= max_orders
+    """
     return room_for(1, "frequency", policy, context)
 
 
 def session_orders(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    """Orders of the account since the session's roll; each leg of a bracket counts.
+
+    submitted in the session + 1 <= max_orders_per_session
+    """
     return room_for(1, "session_orders", policy, context)
 
 
@@ -317,6 +361,10 @@ def room_for(orders: int, check: str, policy: LimitPolicy, context: LimitContext
 
 
 def session_notional(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
+    """The value of the account's orders since the session's roll, and of this one.
+
+    session's total + quantity * multiplier * worst_case_price <= max_session_notional
+    """
     return session_total((order,), policy, context)
 
 

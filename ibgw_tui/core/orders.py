@@ -465,7 +465,8 @@ def canonical_json(value: Any) -> bytes:
     """One byte sequence per value: sorted keys, no blanks, UTF-8. Floats are refused."""
     text = _encode(value)
     # Looked for in what was written, outside of its texts: far cheaper than a walk through the value.
-    if _FLOAT.search(_TEXT.sub("", text)):
+    bare = _TEXT.sub("", text) if "\\" in text else "".join(text.split('"')[::2])
+    if _FLOAT.search(bare):
         raise TypeError("a float has no exact canonical form; use a decimal string")
     return text.encode()
 
@@ -506,7 +507,7 @@ def order_sentence(intent: OrderIntent, currency: str = "") -> str:
         if part
     )
     sentence = f"{intent.side.value.upper()} {intent.quantity:,f} {name} {price}, {force}, in {intent.account}"
-    return sentence + _exits(intent, unit)
+    return sentence + _exits(intent, unit) + (f"; changes {intent.modifies}" if intent.modifies else "")
 
 
 def _exits(intent: OrderIntent, unit: str) -> str:

@@ -17,11 +17,11 @@ from ibgw_tui.core.policy import LimitPolicy
 from ibgw_tui.core.prices import (
     bps_shown,
     converted,
+    highest_price,
     may_be_priced,
     number,
     reference_price,
     trail_of,
-    worst_case_price,
 )
 from ibgw_tui.core.terms import EXACT, CheckStatus, HoursKind, Mode, OrderType, QuoteStatus, Side
 
@@ -41,7 +41,10 @@ _STOPS = frozenset({OrderType.STOP, OrderType.STOP_LIMIT}) | _TRAILING
 
 
 def currency(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    """Amounts and their limits are compared in one currency or not at all."""
+    """Amounts and their limits are compared in one currency or not at all.
+
+    order's currency == limits' currency, or a rate not older than max_fx_age_seconds
+    """
     check, code = "currency", "LIVE_CURRENCY_MISMATCH"
     session = policy.session_limit.max_session_notional if policy.session_limit else None
     limits = {limit.currency for limit in (policy.max_notional, session) if limit is not None}
@@ -57,7 +60,10 @@ def currency(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> F
 
 
 def quote_reliable(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    """A crossed or one-sided book, delayed or frozen data, or a wide spread says little about the market."""
+    """A crossed or one-sided book, delayed or frozen data, or a wide spread says little about the market.
+
+    bid <= ask, both there; (ask - bid) / ((bid + ask) / 2) * 10000 <= max_spread_bps
+    """
     check, code, market, limit = "quote_reliable", "LIVE_QUOTE_UNRELIABLE", context.market, policy.max_spread_bps
     live = context.mode is Mode.LIVE
     if not live and limit is None:
@@ -88,7 +94,7 @@ def _quote_problem(
     order: OrderTerms, market: Market, limit: int | None, *, live: bool
 ) -> tuple[str | None, Decimal | None]:
     """What is wrong with a quote, and its spread in basis points of the middle where it has one."""
-    bid, ask = _quoted(order, market.bid), _quoted(order, market.ask)
+    bid, ask = _book(order, market)
     if live and market.status in (QuoteStatus.DELAYED, QuoteStatus.FROZEN):
         return f"the quote is {market.status.value}", None
     if bid is None or ask is None:
@@ -108,13 +114,20 @@ def _quote_problem(
     return None, spread
 
 
-def _quoted(order: OrderTerms, price: Price | None) -> Price | None:
-    """A side of the book; None where it stands at a price that means 'none'."""
-    return price if price is not None and may_be_priced(order, price.amount) else None
+def _book(order: OrderTerms, market: Market) -> tuple[Price | None, Price | None]:
+    """Bid and ask; None where a side stands at a price that means 'none'."""
+    bid, ask = market.bid, market.ask
+    return (
+        bid if bid is not None and may_be_priced(order, bid.amount) else None,
+        ask if ask is not None and may_be_priced(order, ask.amount) else None,
+    )
 
 
 def trigger_price(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    """A stop on the wrong side of the market fires at once; a trail inside the spread does too."""
+    """A stop on the wrong side of the market fires at once; a trail inside the spread does too.
+
+    buy: stop > ask; sell: stop < bid; trail > ask - bid; buy stop limit: limit >= stop, sell: limit <= stop
+    """
     check, code = "trigger_price", "LIVE_TRIGGER_PRICE_REFUSED"
     if order.order_type not in _STOPS:
         return _off(check, code, f"a {order.order_type.value} order has no trigger")
@@ -124,13 +137,13 @@ def trigger_price(order: OrderTerms, policy: LimitPolicy, context: LimitContext)
         observed, limit = _maybe(order.limit_price), _maybe(order.stop_price)
         action = "put the limit on the far side of the stop"
         return Finding(check, code, REFUSE, problem, observed, limit, unit, user_action=action, source="order")
-    bid, ask = (market.bid, market.ask) if market and market.status is not QuoteStatus.UNAVAILABLE else (None, None)
-    touch = _quoted(order, ask if buys else bid)
+    bid, ask = _book(order, market) if market and market.status is not QuoteStatus.UNAVAILABLE else (None, None)
+    touch = ask if buys else bid
     if touch is None or touch.currency != order.currency:
         words = f"the {'ask' if buys else 'bid'} in {unit} is not known"
         return _unknown(check, code, words, None, unit, "wait for a two-sided quote")
     if order.order_type in _TRAILING:
-        trailing = _trail_finding(order, touch, bid, ask)
+        trailing = _trail_finding(order, touch, bid, ask, market)
         if trailing is not None:
             return trailing
     stop = order.stop_price
@@ -159,14 +172,16 @@ def trigger_price(order: OrderTerms, policy: LimitPolicy, context: LimitContext)
 
 def _gap_problem(order: OrderTerms) -> str | None:
     limit, stop = order.limit_price, order.stop_price
-    if order.order_type is not OrderType.STOP_LIMIT or stop is None or limit is None:
+    if stop is None or limit is None:  # only a stop-limit has both
         return None
     wrong = limit < stop if order.side is Side.BUY else limit > stop
     words = f"the limit {number(limit)} is on the wrong side of the stop {number(stop)}: it may never fill"
     return words if wrong else None
 
 
-def _trail_finding(order: OrderTerms, touch: Price, bid: Price | None, ask: Price | None) -> Finding | None:
+def _trail_finding(
+    order: OrderTerms, touch: Price, bid: Price | None, ask: Price | None, market: Market | None
+) -> Finding | None:
     """A finding when the trail refuses or cannot be measured; None when it is wide enough."""
     check, code, unit = "trigger_price", "LIVE_TRIGGER_PRICE_REFUSED", order.currency
     if bid is None or ask is None or bid.currency != ask.currency:
@@ -178,16 +193,19 @@ def _trail_finding(order: OrderTerms, touch: Price, bid: Price | None, ask: Pric
     if trail > spread:
         return None
     words = f"the trail {number(trail)} is not wider than the spread {number(spread)}"
-    return Finding(
-        check, code, REFUSE, words, number(trail), number(spread), unit, _left(trail, spread), "widen the trail"
-    )
+    seen, limit, room = number(trail), number(spread), _left(trail, spread)
+    as_of, source = _as_of(market), _source(market)
+    return Finding(check, code, REFUSE, words, seen, limit, unit, room, "widen the trail", as_of, source)
 
 
 # ---- armed by the contract
 
 
 def tick_and_size(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    """Prices on the contract's tick, quantity on its increment; never rounded silently."""
+    """Prices on the contract's tick, quantity on its increment; never rounded silently.
+
+    price % tick == 0; quantity % size_increment == 0
+    """
     check, code, steps = "tick_and_size", "LIVE_PRICE_TICK_INVALID", context.steps
     if steps is None or not steps.prices or steps.size_increment is None:
         missing = "tick" if steps and steps.size_increment is not None else "size increment"
@@ -244,7 +262,10 @@ def _nearest(price: Decimal, tick: Decimal) -> Decimal:
 
 
 def max_position(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    """The position if everything on one side fills and nothing on the other (risk, F3)."""
+    """The position if everything on one side fills and nothing on the other (risk, F3).
+
+    max(filled + open buys + buy, -(filled - open sells - sell)) <= max_position
+    """
     check, code = "max_position", "LIVE_POSITION_LIMIT_REFUSED"
     limit, held = policy.max_position, context.position
     if limit is None:
@@ -254,8 +275,9 @@ def max_position(order: OrderTerms, policy: LimitPolicy, context: LimitContext) 
         words, action = "the position and the open orders are not known", "wait for the broker's positions"
         return _unknown(check, code, words, number(limit), "units", action)
     # The exits of a bracket close what the entry opens: they count on their own side, as the entry does on its.
-    longest = EXACT.add(EXACT.add(held.filled, buys), order.quantity if order.side is Side.BUY else _ZERO)
-    shortest = EXACT.subtract(EXACT.subtract(held.filled, sells), order.quantity if order.side is Side.SELL else _ZERO)
+    left = EXACT.subtract(order.quantity, context.modifies.filled) if context.modifies else order.quantity
+    longest = EXACT.add(EXACT.add(held.filled, buys), left if order.side is Side.BUY else _ZERO)
+    shortest = EXACT.subtract(EXACT.subtract(held.filled, sells), left if order.side is Side.SELL else _ZERO)
     worst = max(longest, shortest.copy_negate(), _ZERO)
     broken = worst > limit
     allowed = number(limit)
@@ -276,7 +298,10 @@ def max_position(order: OrderTerms, policy: LimitPolicy, context: LimitContext) 
 
 
 def buying_power(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    """What the broker's own estimate leaves (risk, F5)."""
+    """What the broker's own estimate leaves (risk, F5).
+
+    excess liquidity after the order >= min_excess_liquidity
+    """
     check, code, limit = "buying_power", "LIVE_BUYING_POWER_REFUSED", policy.min_excess_liquidity
     if limit is None:
         return _off(check, code, "min_excess_liquidity is not set")
@@ -309,7 +334,10 @@ def buying_power(order: OrderTerms, policy: LimitPolicy, context: LimitContext) 
 
 
 def duplicate(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    """The same account, contract, side, quantity, type and prices, lately (risk, F11)."""
+    """The same account, contract, side, quantity, type and prices, lately (risk, F11).
+
+    age of every equal order > duplicate_window_seconds
+    """
     check, code, window = "duplicate", "LIVE_DUPLICATE_ORDER", policy.duplicate_window_seconds
     if window is None:
         return _off(check, code, "duplicate_window_seconds is not set")
@@ -349,7 +377,10 @@ def _same(order: OrderTerms, other: OwnOrder) -> bool:
 
 
 def self_cross(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    """Whether it could trade with an own working order on the other side (risk, F13)."""
+    """Whether it could trade with an own working order on the other side (risk, F13).
+
+    buy: limit < limit of every own working sell; sell: limit > limit of every own working buy
+    """
     check, code = "self_cross", "LIVE_SELF_CROSS_REFUSED"
     if not policy.refuse_self_cross:
         return _off(check, code, "refuse_self_cross is not set")
@@ -379,12 +410,8 @@ def self_cross(order: OrderTerms, policy: LimitPolicy, context: LimitContext) ->
 
 def _reach(order: OrderTerms, policy: LimitPolicy, market: Market | None) -> Decimal | None:
     """How far an order may go to trade: up for a buy, down for a sell; None is 'any price'."""
-    if order.limit_price is not None:
-        return order.limit_price
-    if order.side is Side.SELL:
-        return None  # the worst case of a sell without a limit is no floor at all
-    price = worst_case_price(order, policy, market)
-    return price.amount if price is not None else None
+    # The worst case of a sell without a limit is no floor at all.
+    return order.limit_price if order.side is Side.SELL else highest_price(order, policy, market)
 
 
 def _could_meet(side: Side, reach: Decimal | None, other: OwnOrder) -> bool:
@@ -394,7 +421,10 @@ def _could_meet(side: Side, reach: Decimal | None, other: OwnOrder) -> bool:
 
 
 def market_hours(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    """Inside the hours the policy names; unknown hours warn (risk, F16)."""
+    """Inside the hours the policy names; unknown hours warn (risk, F16).
+
+    now lies in a session of the contract's liquid (or trading) hours
+    """
     check, code, wanted, hours = "market_hours", "LIVE_MARKET_CLOSED", policy.market_hours, context.hours
     if wanted is None:
         return _off(check, code, "market_hours is not set")
@@ -416,7 +446,10 @@ _HOURS = {HoursKind.LIQUID: "in liquid hours", HoursKind.TRADING: "in trading ho
 
 
 def price_drift(order: OrderTerms, policy: LimitPolicy, context: LimitContext) -> Finding:
-    """How far the market moved against the order since it was approved; a move in its favour is none (risk, F17)."""
+    """How far the market moved against the order since it was approved; a move in its favour is none (risk, F17).
+
+    buy: (ask now - ask then) / ask then * 10000 <= max_drift_bps; sell: (bid then - bid now) / bid then * 10000
+    """
     check, code, limit = "price_drift", "LIVE_PRICE_DRIFT", policy.max_drift_bps
     if limit is None:
         return _off(check, code, "max_drift_bps is not set")

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import cached_property
 from typing import Annotated, Any, Self
 
-from pydantic import AfterValidator, Field, PrivateAttr, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from ibgw_tui.core.orders import digest_of
 from ibgw_tui.core.terms import AccountId, Amount, AssetClass, Frozen, HoursKind, Money, Symbol
@@ -65,17 +65,23 @@ class LimitPolicy(Frozen):
     """
 
     enabled: bool = False
+    """Off, the policy allows nothing."""
     max_notional: MoneyLimit | None = None
     """Largest value of one order: quantity x multiplier x worst-case price."""
     max_quantity: Quantity | None = None
     """Largest quantity of one order: shares, contracts, or units of an FX pair's base currency."""
     allowed_symbols: tuple[Symbol, ...] = ()
+    """Symbols, letter for letter."""
     allowed_asset_classes: tuple[AssetClass, ...] = ()
+    """stock, etf, option, future, fx."""
     frequency_limit: FrequencyLimit | None = None
+    """Most orders of an account in a moving window: max_orders, window_seconds."""
     session_limit: SessionLimit | None = None
+    """Most orders, and most value, of an account in a session: max_orders_per_session, max_session_notional."""
     max_price_deviation_bps: Count | None = None
     """Price collar around the reference price, in basis points."""
     max_quote_age_seconds: Count | None = None
+    """Oldest quote an order may be compared with."""
     market_order_haircut_bps: Count = 200
     """Added to the worst-case price of orders without a limit price (200 = 2 %)."""
 
@@ -100,8 +106,6 @@ class LimitPolicy(Frozen):
     """Tighter numbers for an account."""
     symbols: Mapping[Symbol, Override] = Field(default_factory=dict)
     """Tighter numbers for a symbol."""
-
-    _effective: dict[tuple[str | None, str | None], LimitPolicy] = PrivateAttr(default_factory=dict)
 
     @model_validator(mode="after")
     def _one_currency_per_limit(self) -> Self:
@@ -140,18 +144,23 @@ class LimitPolicy(Frozen):
     def classes_shown(self) -> str:
         return ", ".join(kind.value for kind in self.allowed_asset_classes) or "none"
 
+    @cached_property
+    def _made(self) -> dict[tuple[str | None, str | None], LimitPolicy]:
+        """Effective policies by what names them. No private attribute: two policies are equal whatever was asked."""
+        return {}
+
     def effective(self, account: str, symbol: str) -> LimitPolicy:
         """The policy for one account and symbol, with every override that names them applied."""
         if not self.accounts and not self.symbols:
             return self
         key = (account if account in self.accounts else None, symbol if symbol in self.symbols else None)
-        known = self._effective.get(key)
+        known = self._made.get(key)
         if known is None:
             known = self
             for override in (self.accounts.get(account), self.symbols.get(symbol)):
                 if override is not None:
                     known = _tightened(known, override)
-            self._effective[key] = known
+            self._made[key] = known
         return known
 
 

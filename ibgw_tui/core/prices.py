@@ -14,7 +14,7 @@ from ibgw_tui.core.terms import EXACT, AssetClass, OrderType, QuoteStatus, Side
 _HALF, _PERCENT, _BASIS_POINT = Decimal("0.5"), Decimal("0.01"), Decimal("0.0001")
 """Multiplied with, where a division would do the same: exact, and quicker."""
 
-_FOR_PEOPLE = Context(prec=34, rounding=ROUND_CEILING)
+_FOR_PEOPLE = Context(rounding=ROUND_CEILING)
 _BPS = Decimal("0.01")
 _LARGEST_BPS = Decimal(10) ** 20
 
@@ -53,30 +53,53 @@ def worst_case_price(order: OrderTerms, policy: LimitPolicy, market: Market | No
     buy, max(bid, trigger) for a sell, plus the policy's haircut. None when an input is missing, which
     includes the limit price of a limit order.
     """
-    kind = order.order_type
     if order.limit_price is not None:
         return Price(order.limit_price, order.currency)
-    if kind in LIMITED or market is None or market.status is QuoteStatus.UNAVAILABLE:
+    base = _base(order, market)
+    if base is None:
+        return None
+    # Away from zero, so that a haircut never makes an order at a negative price look cheaper.
+    worst = EXACT.add(base, EXACT.multiply(base, _haircut(policy)))
+    behind = _limit_behind(order, base)
+    return Price(worst if behind is None else max(worst, behind, key=Decimal.copy_abs), order.currency)
+
+
+def highest_price(order: OrderTerms, policy: LimitPolicy, market: Market | None) -> Decimal | None:
+    """The most a buy may pay: its limit, else the worst case counted upward, at negative prices too."""
+    if order.limit_price is not None:
+        return order.limit_price
+    base = _base(order, market)
+    if base is None:
+        return None
+    highest = EXACT.add(base, EXACT.multiply(base.copy_abs(), _haircut(policy)))
+    behind = _limit_behind(order, base)
+    return highest if behind is None else max(highest, behind)
+
+
+def _base(order: OrderTerms, market: Market | None) -> Decimal | None:
+    """The side of the book an order without a limit price trades with, or its trigger where that is higher."""
+    if order.order_type in LIMITED or market is None or market.status is QuoteStatus.UNAVAILABLE:
         return None
     touch = market.ask if order.side is Side.BUY else market.bid
     if touch is None or touch.currency != order.currency or not may_be_priced(order, touch.amount):
         return None
-    base = touch.amount
-    if kind is not OrderType.MARKET:
-        trigger = trigger_of(order, touch.amount)
-        if trigger is None:
-            return None
-        base = max(base, trigger)
-    # Away from zero, so that a haircut never makes an order at a negative price look cheaper.
-    worst = EXACT.add(
-        base, EXACT.multiply(base, EXACT.multiply(Decimal(policy.market_order_haircut_bps), _BASIS_POINT))
-    )
-    if kind is OrderType.TRAILING_STOP_LIMIT:
-        if order.limit_offset is None:
-            return None
-        if order.side is Side.BUY:
-            worst = max(worst, EXACT.add(base, order.limit_offset.copy_abs()), key=Decimal.copy_abs)
-    return Price(worst, order.currency)
+    if order.order_type is OrderType.MARKET:
+        return touch.amount
+    if order.order_type is OrderType.TRAILING_STOP_LIMIT and order.limit_offset is None:
+        return None
+    trigger = trigger_of(order, touch.amount)
+    return None if trigger is None else max(touch.amount, trigger)
+
+
+def _haircut(policy: LimitPolicy) -> Decimal:
+    return EXACT.multiply(Decimal(policy.market_order_haircut_bps), _BASIS_POINT)
+
+
+def _limit_behind(order: OrderTerms, base: Decimal) -> Decimal | None:
+    """The limit of a trailing stop limit that buys: so far above its trigger."""
+    if order.limit_offset is None or order.side is Side.SELL:
+        return None
+    return EXACT.add(base, order.limit_offset.copy_abs())
 
 
 LIMITED = frozenset({OrderType.LIMIT, OrderType.STOP_LIMIT})

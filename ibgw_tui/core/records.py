@@ -46,6 +46,20 @@ class OrderRecord:
     """The same in words. Sanitised."""
     cancel_asked_by: str | None
     cancel_sent_at: datetime | None
+    parent: str | None = None
+    """Of an exit of a bracket: reference of its entry."""
+    leg: str | None = None
+    """'take_profit' or 'stop_loss'."""
+    wire_ref: str = ""
+    """The reference the broker knows it by: its own, or of a modify that of the order it changed."""
+    took_over: bool = False
+    """Of a modify: it has taken effect, and the order it changed is superseded."""
+    filled_before: Decimal = Decimal(0)
+    """Of a modify that took effect: what was filled before it did. `filled` includes it."""
+
+    @property
+    def on_wire(self) -> str:
+        return self.wire_ref or self.order_ref
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +108,8 @@ class SwitchState:
     changed_at: datetime | None
     source: str
     """'store', 'sentinel file', 'default' (never set) or 'unreadable'."""
+    by_file_alone: bool = False
+    """Only the sentinel file holds it closed: the store would say open if the file went away."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,3 +202,46 @@ class Discrepancy:
     at: datetime
     order_ref: str | None
     text: str
+
+
+@dataclass(frozen=True, slots=True)
+class ComparisonMade:
+    """The newest comparison of our orders with the broker's own records."""
+
+    at: datetime
+    complete: bool
+    """Open orders, completed orders and executions all answered. Absence means something only then."""
+    looked_up: int
+    absent: int
+
+
+@dataclass(frozen=True, slots=True)
+class Absence:
+    """An order that complete records did not show, look after look, in one healthy session with the broker."""
+
+    order_ref: str
+    first_at: datetime
+    last_at: datetime
+    seconds: int
+    """Between the first and the last look, by a clock that nobody can set."""
+    looks: int
+
+
+@dataclass(frozen=True, slots=True)
+class CompletedCycle:
+    """An order that went the whole way: approved, submitted, filled."""
+
+    order_ref: str
+    approved_by: str
+    submitted_at: datetime
+    filled_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class SwitchTest:
+    """A closing of the kill switch and the opening that followed it."""
+
+    closed_at: datetime
+    closed_by: str
+    opened_at: datetime
+    opened_by: str

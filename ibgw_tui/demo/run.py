@@ -35,7 +35,7 @@ def run_demo(*, headless: bool, as_json: bool, seed: int, mode: str, quiet: bool
 def _prepare(loaded: Loaded, *, live: bool) -> None:
     """A demo starts with the switch open, and (live) the checklist signed: it is about approving."""
     with open_desk_side(loaded) as side:
-        side.review.open_switch("demo: the market is simulated")
+        side.review.open_switch("demo", override="the market is simulated, and nothing was sent to it yet")
         if live:
             side.review.acknowledge_checklist(
                 Checklist(

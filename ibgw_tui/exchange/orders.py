@@ -121,6 +121,11 @@ class BookOrder:
             average_price=divided(self.value, self.filled) if self.filled else None,
             text=self.text,
             at=self.changed_at,
+            order_type=self.wire.order_type,
+            limit_price=self.wire.limit_price,
+            stop_price=self.wire.stop_price,
+            trailing_amount=self.wire.trailing_amount,
+            trailing_percent=self.wire.trailing_percent,
         )
 
     def dump(self) -> dict[str, Any]:

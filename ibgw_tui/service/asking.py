@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from typing import TypeVar
 
-from ibgw_tui.core.broker import Broker, BrokerSnapshot, WhatIf
+from ibgw_tui.core.broker import Broker, BrokerSnapshot, OrderReport, WhatIf
 from ibgw_tui.core.context import SessionFacts, WhatIfFacts
 from ibgw_tui.core.errors import BrokerError, InvalidRequest, NotConnected
 from ibgw_tui.core.orders import BrokerOrder, Contract, OrderIntent
@@ -36,12 +36,19 @@ class Asking:
         self._clock = clock
         self._pairs: dict[str, Contract | None] = {}
 
-    async def facts(self, order: BrokerOrder, *, what_if: WhatIf | None = None, submitting: bool = False) -> Facts:
+    async def facts(
+        self,
+        order: BrokerOrder,
+        *,
+        what_if: WhatIf | None = None,
+        submitting: bool = False,
+        modifies: str | None = None,
+    ) -> Facts:
         """Everything the limits of this order may look at. Raises NotConnected."""
         policy = (self._rules.policy or LimitPolicy()).effective(order.account, order.contract.symbol)
         asked_at = self._clock()
         snapshot = None
-        if submitting or policy.max_position is not None or policy.refuse_self_cross:
+        if submitting or modifies or policy.max_position is not None or policy.refuse_self_cross:
             snapshot = await self.snapshot()
         if what_if is None and policy.min_excess_liquidity is not None:
             what_if = await self.what_if(order)
@@ -57,6 +64,7 @@ class Asking:
             what_if=WhatIfFacts(left, what_if.as_of) if what_if else None,
             fx=await self.fx(order.contract.currency, policy, what_if),
             is_unknown_to_broker=None if snapshot is None else not _knows(snapshot, order.order_ref),
+            working=_working(snapshot, modifies) if snapshot and modifies else None,
         )
 
     async def what_if(self, order: BrokerOrder) -> WhatIf | None:
@@ -108,6 +116,10 @@ def excess_liquidity_after(what_if: WhatIf) -> Money | None:
     return equity - margin
 
 
+def _working(snapshot: BrokerSnapshot, wire_ref: str) -> OrderReport | None:
+    return next((report for report in snapshot.open_orders if report.order_ref == wire_ref), None)
+
+
 def _knows(snapshot: BrokerSnapshot, order_ref: str) -> bool:
     parts = (snapshot.open_orders, snapshot.completed_orders, snapshot.executions)
     return any(report.order_ref == order_ref for part in parts for report in part)
@@ -115,7 +127,8 @@ def _knows(snapshot: BrokerSnapshot, order_ref: str) -> bool:
 
 async def _in_time(answer: Awaitable[Answer], seconds: float) -> Answer | None:
     try:
-        return await asyncio.wait_for(answer, seconds)
+        async with asyncio.timeout(seconds):
+            return await answer
     except NotConnected:
         raise
     except (BrokerError, TimeoutError):

@@ -8,7 +8,7 @@ with the decision, so that anybody can decide it again later.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Protocol
@@ -26,6 +26,7 @@ from ibgw_tui.core.context import (
     KeyFacts,
     LimitContext,
     Market,
+    Modification,
     Operation,
     OrderTerms,
     OwnOrder,
@@ -36,11 +37,12 @@ from ibgw_tui.core.context import (
     Steps,
     WhatIfFacts,
 )
+from ibgw_tui.core.lifecycle import CHANGEABLE
 from ibgw_tui.core.orders import Approval, Contract, Preview
 from ibgw_tui.core.policy import LimitPolicy
-from ibgw_tui.core.records import Exposure, SwitchState, Tally
+from ibgw_tui.core.records import Exposure, OrderRecord, SwitchState, Tally
 from ibgw_tui.core.rules import DeskRules
-from ibgw_tui.core.terms import EXACT, Mode, OrderType, QuoteStatus, Scope, Side
+from ibgw_tui.core.terms import EXACT, Mode, Money, OrderType, QuoteStatus, Scope, Side
 from ibgw_tui.store import OrderStore
 
 CHECKLIST_KIND = "checklist.acknowledged"
@@ -58,13 +60,19 @@ class Known(Protocol):
 
     def tally(self, account: str, *, window_start: datetime, session_start: datetime) -> Tally: ...
 
-    def exposure(self, account: str, con_id: int, *, besides: str = "") -> Exposure: ...
+    def exposure(self, account: str, con_id: int, *, besides: Sequence[str] = ()) -> Exposure: ...
 
-    def own_orders(self, account: str, con_id: int, *, now: datetime, since: datetime, besides: str) -> list[OwnOrder]:
+    def own_orders(
+        self, account: str, con_id: int, *, now: datetime, since: datetime, besides: Sequence[str]
+    ) -> list[OwnOrder]:
         """Staged since then and pending, approved, sent or filled; age included."""
         ...
 
-    def own_working(self, con_id: int, *, now: datetime, besides: str) -> list[OwnOrder]: ...
+    def own_working(self, con_id: int, *, now: datetime, besides: Sequence[str]) -> list[OwnOrder]: ...
+
+    def carrier(self, wire_ref: str) -> OrderRecord | None: ...
+
+    def counted(self, order_ref: str) -> Money | None: ...
 
     def is_ours(self, order_ref: str) -> bool: ...
 
@@ -92,6 +100,8 @@ class Facts:
     fx: tuple[FxQuote, ...] = ()
     is_unknown_to_broker: bool | None = None
     """The order reference was looked for in open and completed orders and executions, and not found."""
+    working: OrderReport | None = None
+    """Of a modify: the order it changes, as the broker shows it now."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +128,11 @@ def case_of(
     """Everything that a decision on this preview looks at as of `now`: for review, or (with `submitting`) for the wire."""
     order = OrderTerms.of(preview.intent, preview.contract)
     approval = submitting.approval if submitting else None
+    modifies = preview.intent.modifies
     limits = _limits(preview, order, rules, now, known, facts, approval, was_approved=submitting is not None)
     gates = GateContext(
         now=now,
-        operation=Operation.SUBMIT if submitting else Operation.REVIEW,
+        operation=Operation.REVIEW if not submitting else Operation.MODIFY if modifies else Operation.SUBMIT,
         mode=preview.mode,
         # A preview made in the other mode can never pass: its own mode's rules are not in force here.
         enabled=rules.mode_rules.enabled and preview.mode is rules.mode,
@@ -131,7 +142,8 @@ def case_of(
         preview=PreviewFacts.of(preview, replaced_by),
         approval=ApprovalFacts.of(approval) if approval else None,
         idempotency_key=submitting.key if submitting else None,
-        key=KeyFacts(submitting.key_is_fresh, facts.is_unknown_to_broker) if submitting else None,
+        # The order that a modify changes is known at the broker; that is the point of it.
+        key=KeyFacts(submitting.key_is_fresh, None if modifies else facts.is_unknown_to_broker) if submitting else None,
         risk_policy_id=rules.risk_policy_id,
         policy_digest=rules.policy_digest,
         switch=known.switch(),
@@ -154,7 +166,9 @@ def _limits(
     *,
     was_approved: bool,
 ) -> LimitContext:
-    contract, account, ref = preview.contract, preview.intent.account, preview.order_ref
+    contract, account = preview.contract, preview.intent.account
+    target = known.carrier(preview.intent.modifies) if preview.intent.modifies else None
+    besides = (preview.order_ref, *((target.order_ref,) if target else ()))
     policy = (rules.policy or LimitPolicy()).effective(account, order.symbol)
     window = policy.frequency_limit.window_seconds if policy.frequency_limit else 0
     tally = known.tally(account, window_start=now - timedelta(seconds=window), session_start=rules.session_start(now))
@@ -163,21 +177,59 @@ def _limits(
     return LimitContext(
         now=now,
         market=Market.of(facts.quote, now) if facts.quote else None,
-        counters=Counters.of(tally),
+        counters=_counters(tally, known.counted(target.order_ref) if target else None),
         mode=preview.mode,
         steps=Steps(contract.price_steps, contract.size_increment),
-        position=_position(order, known.exposure(account, contract.con_id, besides=ref), known, facts),
+        position=_position(order, known.exposure(account, contract.con_id, besides=besides), known, facts),
         what_if=facts.what_if,
         hours=_hours(contract),
         fx=tuple(rate for pair in facts.fx if (rate := _rate(pair, now)) is not None),
         # Only what an armed check looks at is read: the store may be large.
-        recent_orders=tuple(known.own_orders(account, contract.con_id, now=now, since=since, besides=ref))
+        recent_orders=tuple(known.own_orders(account, contract.con_id, now=now, since=since, besides=besides))
         if twins is not None
         else None,
-        working_orders=_working(order, known, facts, now, ref) if policy.refuse_self_cross else None,
+        working_orders=_working(order, known, facts, now, besides) if policy.refuse_self_cross else None,
         approved_market=_approved_market(approval, now),
         was_approved=was_approved,
+        modifies=_modification(order, target, facts.working, contract) if preview.intent.modifies else None,
     )
+
+
+def _counters(tally: Tally, replaced: Money | None) -> Counters:
+    """What was counted for the order that a modify replaces is not counted twice."""
+    counters = Counters.of(tally)
+    if replaced is None or counters.session_notional is None:
+        return counters
+    totals = tuple(
+        Money(amount=max(Decimal(0), total.amount - replaced.amount), currency=total.currency)
+        if total.currency == replaced.currency
+        else total
+        for total in counters.session_notional
+    )
+    return Counters(counters.submitted_in_window, counters.submitted_in_session, totals)
+
+
+def _modification(
+    order: OrderTerms, target: OrderRecord | None, working: OrderReport | None, contract: Contract
+) -> Modification:
+    if target is None:
+        return Modification(order, None)  # what cannot be found cannot be changed
+    recorded = OrderTerms.of(target.intent, contract)
+    if working is None or working.order_type is None or target.status not in CHANGEABLE:
+        return Modification(recorded, None, target.filled)
+    shown = replace(
+        recorded,
+        account=working.account,
+        con_id=working.con_id,
+        side=working.side,
+        quantity=working.quantity,
+        order_type=working.order_type,
+        limit_price=working.limit_price,
+        stop_price=working.stop_price,
+        trailing_amount=working.trailing_amount,
+        trailing_percent=working.trailing_percent,
+    )
+    return Modification(recorded, shown, target.filled)
 
 
 def _position(order: OrderTerms, exposure: Exposure, known: Known, facts: Facts) -> PositionFacts:
@@ -210,11 +262,13 @@ def _remaining(reports: Sequence[OrderReport], side: Side) -> Decimal:
     return sum((report.remaining for report in reports if report.side is side), Decimal(0))
 
 
-def _working(order: OrderTerms, known: Known, facts: Facts, now: datetime, ref: str) -> tuple[OwnOrder, ...] | None:
+def _working(
+    order: OrderTerms, known: Known, facts: Facts, now: datetime, besides: Sequence[str]
+) -> tuple[OwnOrder, ...] | None:
     """Own working orders of every account, and foreign ones, whose prices are not told: those may trade at any."""
     if facts.open_orders is None:
         return None
-    own = known.own_working(order.con_id, now=now, besides=ref)
+    own = known.own_working(order.con_id, now=now, besides=besides)
     foreign = [
         OwnOrder(report.account, report.con_id, report.side, report.remaining, OrderType.MARKET)
         for report in facts.open_orders
@@ -271,6 +325,7 @@ def stored_facts(store: OrderStore, preview: Preview, rules: DeskRules, now: dat
         positions_at=session.as_of,
         open_orders=tuple(foreign) if fresh and foreign is not None else None,
         what_if=WhatIfFacts(left, preview.created_at) if left is not None else None,
+        working=store.working_order(preview.intent.modifies) if preview.intent.modifies else None,
         fx=tuple(_fx_quote(pair, quote) for pair, quote in store.fx_quotes().items()),
     )
 
@@ -297,4 +352,8 @@ def managed(accounts: Sequence[AccountFacts], mode: Mode, now: datetime) -> tupl
 def read_checklist(store: OrderStore) -> Checklist | None:
     """The newest acknowledgement of the paper-to-live checklist."""
     entry = store.latest_audit(CHECKLIST_KIND)
-    return None if entry is None else Checklist.model_validate(entry.body, strict=False)
+    if entry is None:
+        return None
+    # Where the clock stepped back, the log adds what it said; that is no part of the checklist.
+    told = {name: value for name, value in entry.body.items() if name != "clock_said"}
+    return Checklist.model_validate(told, strict=False)

@@ -19,6 +19,7 @@ from ibgw_tui.core.rules import DeskRules
 from ibgw_tui.core.terms import EXACT, CheckStatus, Mode, Money
 from ibgw_tui.service.assessment import case_of, managed, read_checklist, stored_facts
 from ibgw_tui.service.health import AuditHealth
+from ibgw_tui.service.standing import obstacles, unexplained
 from ibgw_tui.service.views import (
     DeskState,
     ExecutionRow,
@@ -61,7 +62,7 @@ class Views:
             link_text=link[1] if link else "",
             link_at=link[2] if link else None,
             router=lease,
-            router_alive=lease is not None and now - lease.heartbeat_at <= timedelta(seconds=LEASE_ALIVE_SECONDS),
+            router_alive=lease is not None and abs(now - lease.heartbeat_at) <= timedelta(seconds=LEASE_ALIVE_SECONDS),
             audit_seq=seq,
             audit_head=head,
             audit_ok=audit.available,
@@ -69,8 +70,10 @@ class Views:
             pending=counts.get(Status.PENDING, 0),
             working=sum(counts.get(status, 0) for status in AT_BROKER - {Status.IN_DOUBT}),
             in_doubt=counts.get(Status.IN_DOUBT, 0),
-            discrepancies=len(store.discrepancies(limit=100)),
+            discrepancies=len(unexplained(store)),
             counts=counts,
+            foreign=tuple(store.foreign_orders() or ()),
+            against_opening=obstacles(store, now),
         )
 
     def queue(self, *, limit: int = 1000) -> list[OrderRow]:
@@ -216,7 +219,11 @@ def limit_bars(
     market = Market.of(quote, now) if quote else None
     price = worst_case_price(order, policy, market)
     notional = notional_of(order, price) if price else Decimal(0)
-    zero, one = Decimal(0), Decimal(1)
+    exits = [order.exit_leg(terms) for terms in order.exits]
+    prices = [worst_case_price(leg, policy, market) for leg in exits]
+    # Each leg of a bracket counts in the session; the other limits are of one order.
+    in_session = sum((notional_of(leg, at) for leg, at in zip(exits, prices, strict=True) if at), notional)
+    zero, legs = Decimal(0), Decimal(1 + len(exits))
     frequency, session = policy.frequency_limit, policy.session_limit
     session_cap = session.max_session_notional if session else None
     currency = order.currency
@@ -236,21 +243,21 @@ def limit_bars(
         (
             f"orders in {frequency.window_seconds} s" if frequency else "orders in a window",
             Decimal(tally.submitted_in_window),
-            one,
+            legs,
             _number(frequency.max_orders if frequency else None),
             "orders",
         ),
         (
             "orders in session",
             Decimal(tally.submitted_in_session),
-            one,
+            legs,
             _number(session.max_orders_per_session if session else None),
             "orders",
         ),
         (
             "session notional",
             tally.session_notional.get(currency, zero),
-            notional,
+            in_session,
             session_cap.amount if session_cap else None,
             currency,
         ),

@@ -193,7 +193,7 @@ def router(lease: LeaseState | None, now: datetime, alive: timedelta, *, runs: b
         return fail(
             "router",
             f"{told}: its sign of life is {_span(-age)} in the future",
-            "the clock stepped back: set it; no other router takes over before that moment",
+            "the clock stepped back: set it; a router that is gone is replaced once it was seen to be silent",
         )
     if age <= alive:
         return ok("router", f"{told}, {max(0.0, age.total_seconds()):.1f} s ago")

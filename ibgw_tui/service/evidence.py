@@ -24,7 +24,7 @@ from ibgw_tui.store.audit_file import AuditFile
 from ibgw_tui.store.checkpoints import Checkpoints, fingerprint
 from ibgw_tui.store.rows import from_us
 
-_FILES = Path(evidence_check.__file__)
+_SCRIPT = Path(evidence_check.__file__)
 _OLDEST = (1980, 1, 1, 0, 0, 0)
 """What a zip archive can say of a time; the evidence's own times are inside."""
 
@@ -35,7 +35,7 @@ Made {made_at} from the audit log of a desk that runs ibgw-tui.
 
     python3 verify.py --fingerprint {fingerprint}
 
-needs Python 3.8 or newer and nothing else. Get the fingerprint from the desk on another way than this
+needs Python 3.9 or newer and nothing else. Get the fingerprint from the desk on another way than this
 archive (by telephone, on paper): a forger would send a key of his own along with it.
 
 | file | what it is |
@@ -96,7 +96,7 @@ def gather(file: AuditFile, checkpoints: Checkpoints, order_ref: str, *, made_at
         files |= _tables(file, order_ref)
     key = bytes.fromhex(end.key)
     files["public-key.txt"] = f"{key.hex()}\n".encode()
-    files["verify.py"] = _FILES.read_bytes()
+    files["verify.py"] = _SCRIPT.read_bytes()
     text = _README.format(ref=order_ref, made_at=iso(made_at), fingerprint=fingerprint(key))
     files["README.md"] = text.encode()
     manifest = canonical_json(
@@ -159,7 +159,17 @@ def _tables(file: AuditFile, order_ref: str) -> dict[str, bytes]:
     if order is None:
         raise OrderStoreError(f"the row of order {order_ref} is missing", user_action="run `ibgw audit verify --deep`")
     seq = order[0]
-    names = ("status", "staged_by", "intent", "filled", "average_price", "commission", "perm_id", "reason_code", "reason")
+    names = (
+        "status",
+        "staged_by",
+        "intent",
+        "filled",
+        "average_price",
+        "commission",
+        "perm_id",
+        "reason_code",
+        "reason",
+    )
     told = dict(zip(names, order[1:], strict=True)) | {"order_ref": order_ref, "intent": json.loads(order[3])}
     preview = _one(file, "SELECT body FROM previews WHERE order_seq = ?", seq)
     approvals = file.rows("SELECT body, status FROM approvals WHERE order_seq = ? ORDER BY seq", (seq,))
@@ -179,7 +189,9 @@ def _tables(file: AuditFile, order_ref: str) -> dict[str, bytes]:
         "preview.json": canonical_json(
             Preview.model_validate_json(preview[0]).model_dump(mode="json") if preview else None
         ),
-        "approvals.json": canonical_json([{"content": json.loads(body), "status": status} for body, status in approvals]),
+        "approvals.json": canonical_json(
+            [{"content": json.loads(body), "status": status} for body, status in approvals]
+        ),
         "submission.json": canonical_json(_submission(submission)),
         "executions.json": canonical_json(
             [

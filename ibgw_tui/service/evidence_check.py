@@ -1,4 +1,4 @@
-"""Verify this evidence of one brokerage order. Needs Python 3.8 or newer and nothing else.
+"""Verify this evidence of one brokerage order. Needs Python 3.9 or newer and nothing else.
 
     python3 verify.py [--fingerprint xxxx-xxxx-xxxx-xxxx-xxxx]
 
@@ -12,8 +12,9 @@ import argparse
 import hashlib
 import json
 import sys
+from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Callable, Dict, List, Optional, Tuple  # noqa: UP035 - this file runs on old Pythons too
+from typing import Any
 
 GENESIS = hashlib.sha256(b"ibgw-tui audit log, version 1").digest()
 CHECKPOINT = b"ibgw-tui audit checkpoint 1\n"
@@ -26,7 +27,7 @@ _P = 2**255 - 19
 _L = 2**252 + 27742317777372353535851937790883648493
 _D = -121665 * pow(121666, _P - 2, _P) % _P
 _ROOT = pow(2, (_P - 1) // 4, _P)
-Point = Tuple[int, int, int, int]
+Point = tuple[int, int, int, int]
 
 
 def _recover_x(y: int, sign: int) -> int:
@@ -111,7 +112,7 @@ def need(fits: object, words: str) -> None:
 class Pack:
     """The files beside this one."""
 
-    def __init__(self, folder: Path, expected: Optional[str]) -> None:  # noqa: UP045
+    def __init__(self, folder: Path, expected: str | None) -> None:
         self.folder = folder
         self.expected = expected
         self.key = bytes.fromhex(self.text("public-key.txt").split()[0])
@@ -145,7 +146,7 @@ class Pack:
             start = self._checkpoint("checkpoint-start.json")
             seq, head, since = start["size"], bytes.fromhex(start["head"]), start["at"]
         end = self._checkpoint("checkpoint-end.json")
-        self.leaves: Dict[int, bytes] = {}  # noqa: UP006
+        self.leaves: dict[int, bytes] = {}
         for line in self.text("chain.jsonl").splitlines():
             link = json.loads(line)
             need(link["seq"] == seq + 1, f"entry {seq + 1} is missing in the chain")
@@ -165,7 +166,7 @@ class Pack:
 
     def check_entries(self) -> str:
         self.order = self.json("order.json")
-        self.entries: List[Any] = []  # noqa: UP006
+        self.entries: list[Any] = []
         for path in sorted((self.folder / "entries").iterdir()):
             content = path.read_bytes()
             entry = json.loads(content)
@@ -184,7 +185,7 @@ class Pack:
         need(self.entries[0]["body"]["intent"] == self.order["intent"], "the order is not what was staged")
         return f"{len(self.entries)} entries, from staged to {status}"
 
-    def _told(self, name: str) -> List[Any]:  # noqa: UP006
+    def _told(self, name: str) -> list[Any]:
         """The bodies of the entries that tell of `name`."""
         return [entry["body"] for entry in self.entries if name in entry["body"]]
 
@@ -228,7 +229,7 @@ class Pack:
         return f"{len(stored)} executions"
 
 
-def main(argv: Optional[List[str]] = None) -> int:  # noqa: UP006, UP045
+def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description="Verify the evidence in the folder of this file.")
     parser.add_argument("--fingerprint", help="of the desk's key, as you were told it on another way")
     arguments = parser.parse_args(argv)
@@ -238,7 +239,7 @@ def main(argv: Optional[List[str]] = None) -> int:  # noqa: UP006, UP045
     except (OSError, ValueError, IndexError) as error:
         print(f"FAIL  the public key cannot be read: {error}")
         return 1
-    checks: List[Tuple[str, Callable[[], str]]] = [  # noqa: UP006
+    checks: list[tuple[str, Callable[[], str]]] = [
         ("key", pack.check_key),
         ("files", pack.check_files),
         ("chain", pack.check_chain),

@@ -55,7 +55,9 @@ class AuditHealth:
             return
         size, head = self._verified
         if size and chain.hash_at(size) != head:
-            self._problem = f"the audit log was changed while it was in use: entry {size} is not the one verified before"
+            self._problem = (
+                f"the audit log was changed while it was in use: entry {size} is not the one verified before"
+            )
             return
         verdict = chain.verify(after_seq=size, start=head)
         if verdict.ok:

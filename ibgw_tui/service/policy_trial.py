@@ -17,7 +17,7 @@ from ibgw_tui.core.gates import RISK_POLICY
 from ibgw_tui.core.policy import LimitPolicy
 from ibgw_tui.core.prices import notional_of, worst_case_price
 from ibgw_tui.core.records import RecordedDecision
-from ibgw_tui.core.terms import Money, Side
+from ibgw_tui.core.terms import Mode, Money, Side
 from ibgw_tui.service.replaying import decide_again
 
 
@@ -47,6 +47,8 @@ class Tried:
     would_be: str | None = None
     codes: tuple[str, ...] = ()
     """Every refusing code under the other policy, headline first."""
+    mode: Mode | None = None
+    """None where the record does not replay."""
     account: str = ""
     symbol: str = ""
     side: Side | None = None
@@ -65,7 +67,8 @@ def try_policy(record: RecordedDecision, policy: LimitPolicy) -> Tried:
     after = case.under(policy).decide()
     open_questions = _unanswered(case, policy, after)
     if open_questions and not _refuses_anyhow(after, open_questions):
-        return Tried(*key, Outcome.NOT_DECIDABLE, "; ".join(sorted(set(open_questions.values()))))
+        why = "; ".join(sorted(set(open_questions.values())))
+        return Tried(*key, Outcome.NOT_DECIDABLE, why, mode=case.gates.mode)
     order, price = case.order, worst_case_price(case.order, case.policy or policy, case.limits.market)
     outcome = Outcome.UNCHANGED
     if before.allowed != after.allowed:
@@ -77,6 +80,7 @@ def try_policy(record: RecordedDecision, policy: LimitPolicy) -> Tried:
         _headline(before),
         _headline(after),
         _codes(after),
+        case.gates.mode,
         order.account,
         order.symbol,
         order.side,

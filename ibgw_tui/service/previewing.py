@@ -53,19 +53,29 @@ class Previewer:
 
     async def preview(self, record: OrderRecord, lease_token: int) -> None:
         """Preview one staged order. Raises BrokerError: it stays staged and is tried again."""
+        modifies = record.intent.modifies
         try:
-            contract = await self._broker.resolve(record.intent)
+            contract = await self._contract(record)
         except InvalidRequest as error:
             await self._store.run(self._refuse, record.order_ref, error, lease_token)
             return
         order = BrokerOrder.proposed(record.order_ref, record.intent, contract)
         what_if = await self._asking.what_if(order)
-        facts = await self._asking.facts(order, what_if=what_if)
-        await self._store.run(self._freeze, record.order_ref, contract, facts, what_if, lease_token)
-        # The ticket shows the quotes that the preview was made with at once, not after the next pulse.
+        facts = await self._asking.facts(order, what_if=what_if, modifies=modifies)
+        # The ticket shows what the preview was made with at once, not after the next pulse.
         quotes = [facts.quote] if facts.quote else []
         fx = {f"{pair.base}.{pair.quoted}": pair.quote for pair in facts.fx}
-        await self._store.run(lambda store: store.put_facts(quotes=quotes, fx=fx))
+        await self._store.run(lambda store: store.put_facts(quotes=quotes, fx=fx, working=facts.working))
+        await self._store.run(self._freeze, record.order_ref, contract, facts, what_if, lease_token)
+
+    async def _contract(self, record: OrderRecord) -> Contract:
+        """Resolved anew; of a modify it is the contract of the order it changes, whatever the symbol means today."""
+        if record.intent.modifies is None:
+            return await self._broker.resolve(record.intent)
+        known = await self._store.run(_preview_of_target, record.intent.modifies)
+        if known is None:
+            raise InvalidRequest(f"modifies: there is no order {record.intent.modifies} at the broker")
+        return known.contract
 
     def _refuse(self, store: OrderStore, order_ref: str, error: InvalidRequest, lease_token: int) -> None:
         with store.write(lease_token=lease_token) as change:
@@ -163,6 +173,14 @@ class Previewer:
             excess_liquidity_after=excess_liquidity_after(what_if) if what_if else None,
             warning=one_line(what_if.warning, 400) if what_if else "",
         )
+
+
+def _preview_of_target(store: OrderStore, wire_ref: str) -> Preview | None:
+    """Of the order a modify changes; an exit of a bracket was shown with its entry."""
+    target = store.carrier(wire_ref)
+    if target is not None and target.parent is not None:
+        target = store.order(target.parent)
+    return target.preview if target else None
 
 
 def outdate(store: OrderStore, policy_digest: str, principal: str, lease_token: int) -> None:

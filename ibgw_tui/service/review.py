@@ -1,4 +1,4 @@
-"""The operator's role: approve, reject, recall, send now, cancel, open and close the kill switch.
+"""The operator's role: approve, reject, recall, send now, cancel, write off, open and close the kill switch.
 
 Approving is one durable transaction that compares what was displayed with what is there. If one byte
 differs, if the policy changed, if somebody else was faster, nothing is approved, and the attempt is
@@ -8,7 +8,7 @@ in the audit log.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from ibgw_tui.core.cases import Case
@@ -25,8 +25,6 @@ from ibgw_tui.core.lifecycle import AT_BROKER, Actor, IllegalTransition, Signal,
 from ibgw_tui.core.orders import Approval, ApprovalStatus, ApprovedMarket, Preview
 from ibgw_tui.core.records import OrderRecord, SwitchState
 from ibgw_tui.core.rules import DeskRules
-from ibgw_tui.core.terms import KillSwitch
-from ibgw_tui.core.text import one_line
 from ibgw_tui.service.assessment import (
     CHECKLIST_KIND,
     case_of,
@@ -35,7 +33,8 @@ from ibgw_tui.service.assessment import (
 )
 from ibgw_tui.service.checklist import ITEMS, acknowledged, evidence_of, lacking
 from ibgw_tui.service.health import AuditHealth
-from ibgw_tui.service.switch import close_switch
+from ibgw_tui.service.recovery import explain, open_switch, require_reason, write_off
+from ibgw_tui.service.switch import cancel_working, close_switch
 from ibgw_tui.service.views import Shown
 from ibgw_tui.store import Change, OrderStore
 
@@ -91,11 +90,11 @@ class Review:
                 )
             else:
                 assert case is not None
-                approval = self._grant(change, record, case, decision, shown, how)
+                approved = self._grant(change, record, case, decision, shown, how)
         if problem is not None:
             raise problem
         assert decision is not None
-        return Verdict(self._read(record.order_ref), decision, approval if decision.allowed else None)
+        return Verdict(approved, decision, approved.approval) if decision.allowed else Verdict(record, decision, None)
 
     def _not_what_was_shown(self, change: Change, record: OrderRecord, shown: Shown) -> GatewayError | None:
         if record.staged_by == self._rules.operator:
@@ -150,7 +149,8 @@ class Review:
         decision: Decision,
         shown: Shown,
         how: Mapping[str, str] | None,
-    ) -> Approval:
+    ) -> OrderRecord:
+        """The order as it is approved now."""
         preview = record.preview
         assert preview is not None
         approval = Approval(
@@ -169,18 +169,27 @@ class Review:
         )
         change.insert_approval(record, approval)
         noted = change.record_decision(record, "approve", case, decision)
-        change.move(
+        change.signal(
             record,
             Signal.APPROVE,
             actor=Actor.OPERATOR,
             principal=self._rules.operator,
             detail=_attempt(shown, how) | noted | {"approval": approval.model_dump(mode="json")},
         )
-        return approval
+        return replace(
+            record,
+            status=Status.APPROVED,
+            updated_at=change.now,
+            reason_code=None,
+            reason="",
+            decision=decision,
+            approval=approval,
+            submit_asked=False,
+        )
 
     def reject(self, order_ref: str, *, reason: str, reason_code: str = "OPERATOR_REJECTED") -> OrderRecord:
         """Say no. Needs a reason: the agent reads it. Raises InvalidRequest, Conflict."""
-        words = _reason(reason)
+        words = require_reason(reason)
         return self._move(order_ref, Signal.REJECT, reason_code=reason_code, reason=words, void_approval=True)
 
     def recall(self, order_ref: str) -> OrderRecord:
@@ -224,40 +233,31 @@ class Review:
                     if record.status in (Status.PENDING, Status.APPROVED)
                     else "nothing to do: it has ended",
                 ) from error
-            change.note(moved, cancel_asked_by=self._rules.operator)
+            change.note(moved, cancel_asked_by=self._rules.operator, cancel_sent_at=None)
         return self._read(order_ref)
 
     def ask_cancel_all(self) -> list[OrderRecord]:
-        """Ask for every order the broker has or may have; returns those it asked for."""
-        wanted = self._store.orders(statuses=sorted(AT_BROKER - {Status.CANCEL_REQUESTED}), limit=10_000)
-        asked = []
-        for record in wanted:
-            try:
-                asked.append(self.ask_cancel(record.order_ref))
-            except Conflict:
-                continue  # it ended between the listing and the asking: nothing left to cancel
-        return asked
+        """Ask for every order the broker has or may have; returns them, also those asked for before."""
+        asked = cancel_working(self._store, actor=Actor.OPERATOR, principal=self._rules.operator)
+        return [self._read(order_ref) for order_ref in asked]
 
     def close_switch(self, reason: str) -> SwitchState:
         """Arm the kill switch: no new order leaves, and approvals not yet spent are taken back."""
         return close_switch(self._store, actor=Actor.OPERATOR, principal=self._rules.operator, reason=reason)
 
-    def open_switch(self, reason: str) -> SwitchState:
-        """Let approved orders pass again. Needs a reason.
+    def open_switch(self, reason: str, *, override: str = "") -> SwitchState:
+        """Let approved orders pass again: see `recovery.open_switch`. Raises InvalidRequest, NotPermitted."""
+        return open_switch(self._store, operator=self._rules.operator, reason=reason, override=override)
 
-        Raises InvalidRequest (no reason), NotPermitted (orders in doubt, or the sentinel file is there).
-        """
-        words = _reason(reason)
-        with self._store.write() as change:
-            doubtful = change.orders_in(Status.IN_DOUBT)
-            if doubtful:
-                raise NotPermitted(
-                    f"{len(doubtful)} orders are in doubt, first {doubtful[0].order_ref}",
-                    user_action="wait until they are reconciled, or write them off, before opening the kill switch",
-                )
-            return change.set_switch(
-                KillSwitch.OPEN, actor=Actor.OPERATOR, principal=self._rules.operator, reason=words
-            )
+    def write_off(self, order_ref: str, *, reason: str, override: str = "") -> OrderRecord:
+        """Take an order in doubt as never placed. Raises InvalidRequest, Conflict, NotPermitted."""
+        return write_off(
+            self._store, operator=self._rules.operator, order_ref=order_ref, reason=reason, override=override
+        )
+
+    def explain(self, through: int, *, reason: str) -> int:
+        """Discrepancies up to this number are understood. Raises InvalidRequest, Conflict."""
+        return explain(self._store, operator=self._rules.operator, through=through, reason=reason)
 
     def acknowledge(self, items: Collection[str]) -> Checklist:
         """Record these items of the paper-to-live checklist as this operator's word, with the evidence for them.
@@ -358,10 +358,3 @@ def _attempt(shown: Shown, how: Mapping[str, str] | None) -> dict[str, object]:
         },
         "how": dict(how or {}),
     }
-
-
-def _reason(text: str) -> str:
-    words = one_line(text, 400)
-    if not words:
-        raise InvalidRequest("a reason is required", user_action="say why in a few words; it is kept in the audit log")
-    return words

@@ -10,12 +10,13 @@ preview), *hear* (the broker's reports, in order), *pulse* (heartbeat and the fa
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ibgw_tui.core.broker import Broker, BrokerSnapshot, LinkReport, LinkState
+from ibgw_tui.core.broker import Broker, LinkReport, LinkState
 from ibgw_tui.core.errors import (
     BrokerError,
     Conflict,
@@ -23,21 +24,21 @@ from ibgw_tui.core.errors import (
     NotConnected,
     OutcomeUnknown,
 )
-from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Actor, Signal, Status
-from ibgw_tui.core.reconcile import compare
+from ibgw_tui.core.lifecycle import OPEN, Actor, Signal, Status
 from ibgw_tui.core.records import LeaseState, OrderRecord
 from ibgw_tui.core.rules import DeskRules
 from ibgw_tui.service.asking import Asking
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.hearing import hear
+from ibgw_tui.service.leasing import LeaseWatch
 from ibgw_tui.service.previewing import Previewer, outdate
+from ibgw_tui.service.reconciling import Reconciler
 from ibgw_tui.service.submitting import Submitter
+from ibgw_tui.service.switch import heed_file
 from ibgw_tui.service.witness import Witness
 from ibgw_tui.store import OrderStore
 from ibgw_tui.store.thread import StoreThread
 
-LEASE_SECONDS = 5.0
-"""A lease without a heartbeat for this long may be taken over."""
 LOOK_SECONDS = 0.25
 """Safety net behind the doorbell: how often each loop looks without being rung."""
 PULSE_SECONDS = 1.0
@@ -45,8 +46,6 @@ RETRY_SECONDS = 1.0
 QUOTED_CONTRACTS = 50
 """Quotes are fetched for at most so many contracts of live orders each pulse."""
 CANCEL_DEADLINE_SECONDS = 10.0
-ANSWER_SECONDS = 10.0
-"""An order sent so long ago without an answer is in doubt."""
 ASK_AFTER_SECONDS = 5.0
 
 log = logging.getLogger(__name__)
@@ -79,12 +78,14 @@ class Router:
         make_id: Callable[[], str],
         pid: int,
         witness: Witness | None = None,
+        watch: LeaseWatch | None = None,
     ) -> None:
         self._store = store
         self._broker = broker
         self._rules = rules
         self._clock = clock
         self._witness = witness
+        self._watch = watch or LeaseWatch()
         self._pid = pid
         self._principal = f"router-{pid}"
         asking = Asking(broker, rules=rules, clock=clock)
@@ -92,6 +93,7 @@ class Router:
             store, broker, asking=asking, rules=rules, health=health, make_id=make_id, principal=self._principal
         )
         self._submitter = Submitter(store, broker, asking=asking, rules=rules, health=health, principal=self._principal)
+        self._reconciler = Reconciler(store, broker, clock=clock, principal=self._principal)
         self._lease: LeaseState | None = None
         self._link: LinkReport | None = None
         self._bells = (asyncio.Event(), asyncio.Event())
@@ -133,9 +135,10 @@ class Router:
                 group.create_task(self._beating())
                 group.create_task(self._witnessing())
                 await self._broker.connect()
+                self._reconciler.begin()
                 group.create_task(self._hearing())
                 await self._store.run(outdate, self._rules.policy_digest, self._principal, self._token)
-                await self._reconcile(await self._store.run(_at_broker))
+                await self._reconciler.at_start(self._token)
                 group.create_task(self._looping(self._bells[0], self._desk))
                 group.create_task(self._looping(self._bells[1], self._cancels))
                 group.create_task(self._pulsing())
@@ -163,10 +166,10 @@ class Router:
         while True:
             bell.clear()
             await work()
-            try:
-                await asyncio.wait_for(bell.wait(), LOOK_SECONDS)
-            except TimeoutError:
-                continue
+            # Not wait_for: before Python 3.12 it swallows a cancellation that comes together with the bell.
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(LOOK_SECONDS):
+                    await bell.wait()
 
     async def _beating(self) -> None:
         while True:
@@ -184,6 +187,7 @@ class Router:
         async for report in self._broker.reports():
             if isinstance(report, LinkReport):
                 self._link = report
+                self._reconciler.link_is(report.state)
             await self._store.run(hear, report, self._token)
         raise NotConnected("the broker's reports ended")
 
@@ -196,11 +200,10 @@ class Router:
         """Orders without an answer, and orders in doubt, are looked up again and again; never sent again."""
         while True:
             await asyncio.sleep(ASK_AFTER_SECONDS)
-            unanswered = await self._store.run(self._unanswered)
-            if unanswered:
-                await self._guard("looking orders up", self._reconcile, unanswered)
+            await self._guard("looking orders up", self._reconciler.by_the_clock, self._token)
 
     async def _desk(self) -> None:
+        await self._guard("kill switch", self._store.run, heed_file, self._principal)
         work = await self._store.run(self._read_work)
         for order_ref in work.lapsed:
             await self._guard("expiry", self._store.run, self._expire, order_ref)
@@ -243,8 +246,11 @@ class Router:
         return self._link is None or self._link.state is LinkState.CONNECTED
 
     def _take_lease(self, store: OrderStore) -> LeaseState | None:
+        held = store.lease()
+        if held is not None and not self._watch.is_silent(held):
+            return None
         with store.write() as change:
-            return change.take_lease(self._principal, self._pid, expires_after_seconds=LEASE_SECONDS)
+            return change.take_lease(self._principal, self._pid, over=held)
 
     def _read_work(self, store: OrderStore) -> Work:
         now = self._clock()
@@ -273,7 +279,8 @@ class Router:
     async def _cancel(self, record: OrderRecord) -> None:
         """Send the request once; reports tell what came of it. Not connected: it is sent after reconnecting."""
         try:
-            await asyncio.wait_for(self._broker.cancel(record.order_ref), CANCEL_DEADLINE_SECONDS)
+            async with asyncio.timeout(CANCEL_DEADLINE_SECONDS):
+                await self._broker.cancel(record.on_wire)
             kind = "cancel.sent"
         except (OutcomeUnknown, TimeoutError):
             kind = "cancel.unconfirmed"
@@ -283,44 +290,6 @@ class Router:
         with store.write(lease_token=self._token) as change:
             change.note(change.order(order_ref), cancel_sent_at=change.now)
             change.append_audit(kind, actor=Actor.ROUTER, principal=self._principal, order_ref=order_ref)
-
-    def _unanswered(self, store: OrderStore) -> list[OrderRecord]:
-        """In doubt, or sent so long ago that an answer should have come."""
-        late = self._clock() - timedelta(seconds=ANSWER_SECONDS)
-        waiting = store.orders(statuses=[Status.SENDING, Status.IN_DOUBT], limit=1000)
-        return [record for record in waiting if record.status is Status.IN_DOUBT or record.updated_at <= late]
-
-    async def _reconcile(self, records: list[OrderRecord]) -> None:
-        """What the broker's own records say of these orders."""
-        snapshot = await self._broker.snapshot()
-        await self._store.run(self._adopt, records, snapshot)
-
-    def _adopt(self, store: OrderStore, records: list[OrderRecord], snapshot: BrokerSnapshot) -> None:
-        if snapshot.complete:
-            foreign = [report for report in snapshot.open_orders if not store.is_ours(report.order_ref)]
-            store.put_facts(foreign=foreign)
-        outcome = compare(records, snapshot)
-        for comparison in outcome.comparisons:
-            self._doubt_unfinished(store, comparison.order_ref, comparison.doubtful and outcome.complete)
-            for execution in comparison.executions:
-                hear(store, execution, self._token)
-            for report in comparison.reports:
-                hear(store, report, self._token)
-
-    def _doubt_unfinished(self, store: OrderStore, order_ref: str, absent: bool) -> None:
-        """A submit that a former router did not finish, or an order that the broker does not show, is in doubt."""
-        with store.write(lease_token=self._token) as change:
-            record = change.order(order_ref)
-            if record.status is Status.SENDING or (absent and record.status is not Status.IN_DOUBT):
-                words = "the broker's records do not show it" if absent else "no answer came to the sending of it"
-                change.move(
-                    record,
-                    Signal.LOSE,
-                    actor=Actor.ROUTER,
-                    principal=self._principal,
-                    reason_code="IN_DOUBT",
-                    reason=words,
-                )
 
     async def _publish(self) -> None:
         """Write what screens show: quotes of live orders, positions, accounts, the link."""
@@ -347,10 +316,6 @@ def _is_due(record: OrderRecord, now: datetime) -> bool:
     if approval is None:
         return False
     return record.submit_asked or (record.reason_code is None and approval.release_at <= now)
-
-
-def _at_broker(store: OrderStore) -> list[OrderRecord]:
-    return store.orders(statuses=sorted(AT_BROKER), limit=10_000)
 
 
 def _cancels_to_send(store: OrderStore) -> list[OrderRecord]:

@@ -13,21 +13,22 @@ from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
-from ibgw_tui.core.errors import Conflict, ErrorCode, InvalidRequest, NotPermitted
+from ibgw_tui.core.errors import Conflict, ErrorCode, InvalidRequest, NotFound, NotPermitted
 from ibgw_tui.core.lifecycle import (
     AT_BROKER,
+    CHANGEABLE,
     OPEN,
     Actor,
     IllegalTransition,
     Signal,
     Status,
 )
-from ibgw_tui.core.orders import OrderIntent, digest_of, parse_intent
+from ibgw_tui.core.orders import EXIT_FIELDS, OrderIntent, digest_of, parse_intent
 from ibgw_tui.core.records import OrderRecord, SwitchState
 from ibgw_tui.core.terms import IdempotencyKey, iso
 from ibgw_tui.core.text import one_line
 from ibgw_tui.service.switch import close_switch
-from ibgw_tui.store import OrderStore
+from ibgw_tui.store import Change, OrderStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +54,31 @@ class Staging:
         Raises InvalidRequest (everything that is wrong with the data), Conflict (the key was used
         for something else), NotPermitted (too many orders of this agent wait already).
         """
-        intent = parse_intent(data)
+        return self._stage(parse_intent(data), key)
+
+    def stage_modify(self, order_ref: str, changes: Mapping[str, Any], *, key: str | None = None) -> Staged:
+        """Ask to change an own working order: what results goes before the operator as a new revision.
+
+        `changes` names quantity, prices or trail, and a rationale; everything else stays. Raises
+        InvalidRequest (not a field that can change, or nothing changes), Conflict (it is not working).
+        """
+        target = self.own(order_ref)
+        unknown = sorted(set(changes) - CHANGEABLE_FIELDS - {"rationale"})
+        if unknown:
+            raise InvalidRequest(
+                "; ".join(f"{name}: cannot be changed in a working order" for name in unknown),
+                user_action=f"change {', '.join(sorted(CHANGEABLE_FIELDS))}; for anything else stage a new order",
+            )
+        kept = target.intent.model_dump(mode="json", exclude_none=True, exclude=set(EXIT_FIELDS) | {"rationale"})
+        return self._stage(parse_intent({**kept, **changes, "modifies": target.on_wire}), key)
+
+    def _stage(self, intent: OrderIntent, key: str | None) -> Staged:
         _check_key(key)
         request_hash = digest_of("stage", intent.model_dump(mode="json"))
         with self._store.write() as change:
             _check_good_till(intent, change.now)
+            if intent.modifies is not None:
+                intent = _check_modify(change, intent, self._principal)
             if key is not None:
                 claimed = change.claim_key(self._principal, key, operation="stage", request_hash=request_hash)
                 if not claimed.is_new:
@@ -129,7 +150,7 @@ class Staging:
                     f"order {record.order_ref} is {record.status.value}; there is nothing at the broker to cancel",
                     user_action="withdraw it instead" if record.status in OPEN else "nothing to do: it has ended",
                 ) from error
-            change.note(moved, cancel_asked_by=self._principal)
+            change.note(moved, cancel_asked_by=self._principal, cancel_sent_at=None)
             return change.order(record.order_ref)
 
     def arm_kill_switch(self, reason: str) -> SwitchState:
@@ -141,6 +162,47 @@ class Staging:
 
 
 _KEY: TypeAdapter[str] = TypeAdapter(IdempotencyKey)
+
+
+CHANGEABLE_FIELDS = frozenset({"quantity", "limit_price", "stop_price", "trailing_amount", "trailing_percent"})
+_FIXED_FIELDS = (
+    "account", "symbol", "side", "order_type", "limit_offset", "time_in_force", "good_till", "outside_hours",
+)  # fmt: skip
+
+
+def _check_modify(change: Change, intent: OrderIntent, principal: str) -> OrderIntent:
+    """The order that results belongs to a working order of the same principal and differs from it in numbers only."""
+    assert intent.modifies is not None
+    target = change.carrier(intent.modifies)
+    if target is None:
+        raise NotFound(f"modifies: there is no order {intent.modifies}", user_action="see `ibgw list --all`")
+    if target.staged_by != principal:
+        raise NotPermitted(
+            f"order {target.order_ref} was staged by {target.staged_by}, not by {principal}",
+            user_action="only the one who staged an order may change it",
+        )
+    if target.status not in CHANGEABLE:
+        raise Conflict(
+            f"order {target.order_ref} is {target.status.value.replace('_', ' ')} and cannot be changed",
+            user_action="only an order that works at the broker can be changed; revise or stage it anew instead",
+        )
+    if change.groups.on_its_way(target.on_wire) is not None:
+        raise Conflict(
+            f"a change of order {target.order_ref} is on its way already", user_action="wait for the broker's answer"
+        )
+    differs = [name for name in _FIXED_FIELDS if getattr(intent, name) != getattr(target.intent, name)]
+    if differs:
+        raise InvalidRequest(
+            "; ".join(f"{name}: differs from the working order" for name in differs),
+            user_action="a change keeps account, symbol, side, type and validity; cancel and stage a new order instead",
+        )
+    if all(getattr(intent, name) == getattr(target.intent, name) for name in CHANGEABLE_FIELDS):
+        raise InvalidRequest("the change changes nothing", user_action="give another quantity or price")
+    if intent.quantity <= target.filled:
+        raise InvalidRequest(
+            f"quantity: {target.filled:f} are filled already", user_action="give more, or cancel what remains"
+        )
+    return intent.replaced(modifies=target.on_wire)
 
 
 def _check_good_till(intent: OrderIntent, now: datetime) -> None:

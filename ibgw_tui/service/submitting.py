@@ -19,15 +19,17 @@ from decimal import Decimal
 from typing import Any
 
 from ibgw_tui.core.broker import Broker
-from ibgw_tui.core.context import Market, OrderTerms
+from ibgw_tui.core.cases import Case
+from ibgw_tui.core.context import OrderTerms
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.errors import GatewayError, NotConnected
 from ibgw_tui.core.lifecycle import Actor, Signal, Status
 from ibgw_tui.core.orders import BrokerOrder, digest_of
+from ibgw_tui.core.policy import LimitPolicy
 from ibgw_tui.core.prices import notional_of, worst_case_price
 from ibgw_tui.core.records import OrderRecord
 from ibgw_tui.core.rules import DeskRules
-from ibgw_tui.core.terms import KillSwitch, Money, amount, canonical
+from ibgw_tui.core.terms import EXACT, KillSwitch, Money, amount, canonical
 from ibgw_tui.service.asking import Asking
 from ibgw_tui.service.assessment import Facts, Submitting, case_of, read_checklist
 from ibgw_tui.service.health import AuditHealth
@@ -45,6 +47,12 @@ class Admission:
 
     decision: Decision | None
     order: BrokerOrder | None
+
+
+def _measured(order: OrderTerms, policy: LimitPolicy, case: Case) -> Decimal:
+    price = worst_case_price(order, policy, case.limits.market)
+    assert price is not None, "the notional limit passed"
+    return notional_of(order, price)
 
 
 class Submitter:
@@ -70,15 +78,19 @@ class Submitter:
     async def submit(self, record: OrderRecord, lease_token: int) -> None:
         """Send one approved order if every gate passes. Raises BrokerError before anything was spent."""
         assert record.preview is not None
-        facts = await self._asking.facts(BrokerOrder.of(record.preview), submitting=True)
+        order = BrokerOrder.of(record.preview)
+        facts = await self._asking.facts(order, submitting=True, modifies=record.intent.modifies)
         admission = await self._store.run(self._admit, record.order_ref, facts, lease_token)
         if admission.order is None:
             return
         held = await self._store.run(self._last_look, record.order_ref, lease_token)
         if held:
             return
+        send = self._broker.modify if record.intent.modifies else self._broker.place
         try:
-            await asyncio.wait_for(self._broker.place(admission.order), PLACE_DEADLINE_SECONDS)
+            # Not wait_for: before Python 3.12 it can swallow a cancellation that comes together with the answer.
+            async with asyncio.timeout(PLACE_DEADLINE_SECONDS):
+                await send(admission.order)
         except NotConnected as error:
             await self._store.run(
                 self._conclude, record.order_ref, Signal.NOT_SENT, "NOT_SENT", error.message, lease_token
@@ -124,14 +136,18 @@ class Submitter:
             if not decision.allowed:
                 self._refuse(change, record, decision, noted, key)
                 return Admission(decision, None)
+            order, notional = BrokerOrder.of(preview), self._notional(case)
             change.spend_approval(approval.approval_id)
             change.insert_submission(
                 record,
                 approval_id=approval.approval_id,
                 idempotency_key=key,
                 request_hash=request_hash,
-                notional=self._notional(record, facts, change),
+                notional=notional,
+                legs=1 + len(order.exits),
             )
+            if preview.intent.modifies:
+                order = self._aim(change, record, order, preview.intent.modifies)
             change.move(
                 record,
                 Signal.SEND,
@@ -140,10 +156,20 @@ class Submitter:
                 detail={
                     "approval_id": approval.approval_id,
                     "idempotency_key": key,
+                    "request_hash": request_hash,
+                    "notional": notional.model_dump(mode="json"),
                     **noted,
                 },
             )
-        return Admission(decision, BrokerOrder.of(preview))
+            change.groups.send_exits(change.order(order_ref), order.exits, principal=self._principal)
+        return Admission(decision, order)
+
+    def _aim(self, change: Change, record: OrderRecord, order: BrokerOrder, modifies: str) -> BrokerOrder:
+        """The broker knows the order that is changed by the reference it was first sent with."""
+        target = change.carrier(modifies)
+        assert target is not None, "the modify gate passed"
+        change.groups.put_on_wire(record, target.on_wire)
+        return order.replaced(order_ref=target.on_wire)
 
     _principal_of_keys = "router"
 
@@ -161,24 +187,31 @@ class Submitter:
             body=noted,
         )
 
-    def _notional(self, record: OrderRecord, facts: Facts, change: Change) -> Money:
-        preview, policy = record.preview, self._rules.policy
-        assert preview is not None and policy is not None, "the risk gate passed"
-        order = OrderTerms.of(preview.intent, preview.contract)
-        price = worst_case_price(order, policy, Market.of(facts.quote, change.now) if facts.quote else None)
-        assert price is not None, "the notional limit passed"
-        return Money(amount=amount(canonical(notional_of(order, price).quantize(MICRO))), currency=price.currency)
+    def _notional(self, case: Case) -> Money:
+        """What the session is charged: all legs of a bracket, and of a modify only what it adds."""
+        order, policy = case.order, case.policy
+        assert policy is not None, "the risk gate passed"
+        policy = policy.effective(order.account, order.symbol)
+        legs = [order, *(order.exit_leg(terms) for terms in order.exits)]
+        total = sum((_measured(leg, policy, case) for leg in legs), Decimal(0))
+        if case.limits.modifies is not None:
+            total = max(Decimal(0), EXACT.subtract(total, _measured(case.limits.modifies.recorded, policy, case)))
+        return Money(amount=amount(canonical(total.quantize(MICRO))), currency=order.currency)
 
     def _last_look(self, store: OrderStore, order_ref: str, lease_token: int) -> bool:
-        """After the commit, before the wire: a switch closed or a cancel asked in between still counts."""
-        switch, record = store.switch(), store.order(order_ref)
-        if switch.state is KillSwitch.OPEN and record is not None and record.status is Status.SENDING:
+        """After the commit, before the wire: a switch closed or a cancel asked in between still counts.
+
+        So does a switch that was closed and opened again: the epoch tells. And so does another router that took
+        over while this one stood still: what it found unfinished is in doubt, and no longer ours to send.
+        """
+        switch, record, lease = store.switch(), store.order(order_ref), store.lease()
+        if lease is None or lease.token != lease_token:
+            return True
+        epoch = record.approval.switch_epoch if record and record.approval else None
+        closed = switch.state is not KillSwitch.OPEN or switch.epoch != epoch
+        if not closed and record is not None and record.status is Status.SENDING:
             return False
-        words = (
-            "the kill switch closed just before sending"
-            if switch.state is not KillSwitch.OPEN
-            else "a cancel was asked just before sending"
-        )
+        words = "the kill switch closed just before sending" if closed else "a cancel was asked just before sending"
         self._conclude(store, order_ref, Signal.NOT_SENT, "NOT_SENT", words, lease_token)
         return True
 
@@ -186,7 +219,10 @@ class Submitter:
         self, store: OrderStore, order_ref: str, signal: Signal, code: str, words: str, lease_token: int
     ) -> None:
         with store.write(lease_token=lease_token) as change:
-            record = change.order(order_ref)
-            if record.status not in (Status.SENDING, Status.CANCEL_REQUESTED):
-                return  # the broker has spoken meanwhile: its word is better than ours
-            change.move(record, signal, actor=Actor.ROUTER, principal=self._principal, reason_code=code, reason=words)
+            # What became of the entry became of its exits: they were sent in one act.
+            for record in (change.order(order_ref), *change.groups.exits_of(order_ref)):
+                if record.status not in (Status.SENDING, Status.CANCEL_REQUESTED):
+                    continue  # the broker has spoken meanwhile: its word is better than ours
+                change.move(
+                    record, signal, actor=Actor.ROUTER, principal=self._principal, reason_code=code, reason=words
+                )

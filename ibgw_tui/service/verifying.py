@@ -9,17 +9,18 @@ Each finds out more and costs more; all give one verdict and everything they fou
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from ibgw_tui.core.audit import AuditProblem, AuditVerdict, ChainVerdict, headline
+from ibgw_tui.core.audit import GENESIS, AuditProblem, AuditVerdict, ChainVerdict, headline
 from ibgw_tui.core.checkpoint import Checkpoint, compare
 from ibgw_tui.core.errors import ErrorCode, InvalidRequest, OrderStoreError
 from ibgw_tui.core.terms import iso
 from ibgw_tui.store.audit_file import AuditFile
 from ibgw_tui.store.chain import Chain
-from ibgw_tui.store.checkpoints import Checkpoints, fingerprint, read_checkpoint
+from ibgw_tui.store.checkpoints import Checkpoints, Saved, fingerprint, read_checkpoint
 from ibgw_tui.store.replay import Divergence, Replay
 
 TAIL = 1000
@@ -90,20 +91,19 @@ def verify(
     mode: str = "quick",
     against: Sequence[Checkpoint] = (),
     progress: Progress | None = None,
-    workers: int | None = None,
 ) -> AuditReport:
     """Everything that is wrong with the log of `database`. Raises GatewayError only when it cannot be looked at."""
-    saved = checkpoints.read()
-    binding = [*saved.binding(), *against]
+    if not database.exists():
+        return _nothing(mode, checkpoints, against)
     with AuditFile(database) as file:
         chain = file.chain
+        saved = _saved(chain, checkpoints, only_newest=mode == "quick")
+        binding = [*saved.binding(), *against]
         newest = max(binding, key=lambda checkpoint: checkpoint.size, default=None)
         start = _start(chain, saved.binding()) if mode == "quick" else None
         tell = _teller(progress, "verifying the chain")
-        if start is not None:
-            walked = chain.verify(after_seq=start.size, start=bytes.fromhex(start.head), progress=tell)
-        else:
-            walked = file.verify_all(progress=tell, workers=workers)
+        after, known = (start.size, bytes.fromhex(start.head)) if start else (0, None)
+        walked = chain.verify(after_seq=after, start=known, progress=tell)
         size = chain.head()[0]
         problems = [problem] if (problem := _problem(walked)) else []
         problems += compare(binding, size=size, hash_at=chain.hash_at, marks=chain.marks())
@@ -147,6 +147,30 @@ def read_against(path: Path) -> list[Checkpoint]:
     if not found:
         raise InvalidRequest(f"{path} holds no checkpoint", user_action="name a file of checkpoints")
     return found
+
+
+def _nothing(mode: str, checkpoints: Checkpoints, against: Sequence[Checkpoint]) -> AuditReport:
+    """There is no database: a new desk, or one that was deleted."""
+    binding = [*checkpoints.read().binding(), *against]
+    newest = max(binding, key=lambda checkpoint: checkpoint.size, default=None)
+    problems, remarks = [], []
+    if newest is not None:
+        words = f"the database is gone: the checkpoint of {iso(newest.at)} saw {newest.size} entries"
+        problems.append(AuditProblem(AuditVerdict.TRUNCATED, 0, words))
+    else:
+        remarks.append("there is no order store yet")
+    return AuditReport(mode, 0, 0, GENESIS.hex(), newest, len(binding), problems, [], remarks, checkpoints.fingerprint)
+
+
+def _saved(chain: Chain, checkpoints: Checkpoints, *, only_newest: bool) -> Saved:
+    """All checkpoints; for a quick look the newest alone, where it is trusted and fits."""
+    if only_newest:
+        with contextlib.suppress(OrderStoreError):  # then all are read, and it is told which one is not trusted
+            newest = checkpoints.newest()
+            found = [newest] if newest else []
+            if not compare(found, size=chain.head()[0], hash_at=chain.hash_at, marks={}):
+                return Saved(found, [])
+    return checkpoints.read()
 
 
 def _start(chain: Chain, binding: Sequence[Checkpoint]) -> Checkpoint | None:
@@ -204,5 +228,3 @@ def _problem(verdict: ChainVerdict) -> AuditProblem | None:
 
 def _teller(progress: Progress | None, words: str) -> Callable[[int, int], None] | None:
     return None if progress is None else lambda done, total: progress(words, done, total)
-
-

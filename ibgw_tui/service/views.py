@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
-from ibgw_tui.core.broker import Position, Quote
+from ibgw_tui.core.broker import OrderReport, Position, Quote
 from ibgw_tui.core.decision import Decision, Finding
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.records import LeaseState, OrderRecord, SwitchState
@@ -129,3 +129,7 @@ class DeskState:
     discrepancies: int
     counts: dict[Status, int]
     """Of open orders and of those at the broker; a status without any is absent."""
+    foreign: tuple[OrderReport, ...] = ()
+    """Open orders at the broker that are not ours."""
+    against_opening: tuple[str, ...] = ()
+    """What stands against opening the kill switch; empty when the reconciliation is clean."""

@@ -1,4 +1,5 @@
-"""Writes checkpoints while a router works: at start, every few minutes, when the kill switch changes, at the end.
+"""Writes checkpoints while a router works: at start, every few minutes or few hundred entries, when the kill switch
+changes, at the end.
 
 A checkpoint is never written over a log that does not fit the one before it: that would make the damage
 look right. Then it says so, and the audit gate stays closed until a person has looked.
@@ -16,6 +17,9 @@ from ibgw_tui.service.verifying import quick_look
 from ibgw_tui.store import OrderStore
 from ibgw_tui.store.checkpoints import Checkpoints
 
+ENTRIES = 250
+"""After so many entries it is time, too: what a start has to look at stays short, also after a crash."""
+
 
 class Witness:
     """One per process that may sign. Used on the store's thread."""
@@ -25,6 +29,7 @@ class Witness:
         self._clock = clock
         self._span = timedelta(minutes=minutes)
         self._next: datetime | None = None
+        self._seen = 0
         self._switch: tuple[object, ...] | None = None
 
     def look(self, store: OrderStore) -> Checkpoint | None:
@@ -36,11 +41,15 @@ class Witness:
             why = "kill switch"
         elif self._next is None:
             why = "start"
-        elif now >= self._next or self._next - now > self._span:  # the second: the clock stepped back
+        elif (
+            now >= self._next
+            or self._next - now > self._span  # the clock stepped back
+            or store.last_seq() - self._seen >= ENTRIES
+        ):
             why = "interval"
         else:
             return None
-        self._next = now + self._span  # also when it fails: once a minute is enough to say so
+        self._seen, self._next = store.last_seq(), now + self._span  # also when it fails: it is said often enough
         return self.write(store, why)
 
     def write(self, store: OrderStore, why: str) -> Checkpoint | None:

@@ -6,27 +6,20 @@ needs to open exactly that file. Nothing here writes, migrates or repairs.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
 import apsw
 
-from ibgw_tui.core.audit import GENESIS, AuditProblem, ChainVerdict
 from ibgw_tui.core.errors import NotFound
-from ibgw_tui.store.chain import Chain, Progress
+from ibgw_tui.store.chain import Chain
 from ibgw_tui.store.database import check_library
 from ibgw_tui.store.failures import reachable, translated
 from ibgw_tui.store.migration import VERSION, check_ours, expected_schema
 
-PART = 50_000
-"""Entries one worker verifies at a time."""
-WORTH_SHARING = 200_000
-"""Below so many entries starting workers costs more than they save."""
 _BUSY_MS = 5000
 _SCHEMA = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"
 
@@ -95,41 +88,3 @@ class AuditFile:
             if expected[name] != found[name]
         ]
         return [text for _, text in sorted(words)]
-
-    def verify_all(self, *, progress: Progress | None = None, workers: int | None = None) -> ChainVerdict:
-        """The whole chain; a long one is shared among processes, each of which opens the file for itself."""
-        size = self.chain.head()[0]
-        hands = min(os.cpu_count() or 1, 4) if workers is None else workers
-        if hands < 2 or size < WORTH_SHARING:
-            return self.chain.verify(progress=progress)
-        return self._verify_shared(size, hands, progress)
-
-    def _verify_shared(self, size: int, hands: int, progress: Progress | None) -> ChainVerdict:
-        import multiprocessing  # only a long log is worth what these cost to load
-        from concurrent.futures import ProcessPoolExecutor, as_completed
-
-        problems: list[tuple[int, bytes, AuditProblem]] = []
-        done = 0
-        with ProcessPoolExecutor(hands, mp_context=multiprocessing.get_context("spawn")) as pool:
-            parts = [
-                pool.submit(_verify_part, self.path, after, min(after + PART, size)) for after in range(0, size, PART)
-            ]
-            for finished in as_completed(parts):
-                seq, head, problem = finished.result()
-                if problem is not None:
-                    problems.append((seq, head, problem))
-                done = min(size, done + PART)
-                if progress is not None:
-                    progress(done, size)
-        if problems:
-            # Once more from the last good entry on, with what comes after it in sight: a part ends too early to say.
-            good, head, _ = min(problems, key=lambda found: found[0])
-        else:
-            good, head = size, self.chain.hash_at(size) or GENESIS
-        rest = self.chain.verify(after_seq=good, start=head)
-        return replace(rest, entries=good + rest.entries)
-
-
-def _verify_part(path: Path, after: int, upto: int) -> tuple[int, bytes, AuditProblem | None]:
-    with AuditFile(path) as file:
-        return file.chain.verify_part(after, upto)

@@ -78,23 +78,6 @@ class Chain:
                 progress(seq, max(seq, total))
         return chain_verdict(seq - after_seq, head, None)
 
-    def verify_part(self, after: int, upto: int) -> tuple[int, bytes, AuditProblem | None]:
-        """Entries `after` + 1 to `upto`, all of which must be there. For one of several workers.
-
-        The stored hash of `after` is taken as given: the part before ends by having verified that very hash.
-        """
-        start = GENESIS if after == 0 else self.hash_at(after)
-        if start is None:
-            return after, GENESIS, _missing(after)
-        seq, head = after, start
-        for page in self.pages(after or BEFORE_ALL):
-            seq, head, problem = follow(page if page[-1][0] <= upto else [r for r in page if r[0] <= upto], seq, head)
-            if problem is not None:
-                return seq, head, problem
-            if seq >= upto or page[-1][0] > upto:
-                break
-        return seq, head, None if seq == upto else _missing(seq + 1)
-
 
 def _missing(seq: int) -> AuditProblem:
     return AuditProblem(AuditVerdict.GAP, seq, f"entry {seq} is missing")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any
 
@@ -11,7 +11,7 @@ from ibgw_tui.core.cases import Case
 from ibgw_tui.core.context import OwnOrder
 from ibgw_tui.core.decision import Decision, worst_status
 from ibgw_tui.core.errors import NotFound
-from ibgw_tui.core.lifecycle import OPEN, Actor, Signal, Status, advance
+from ibgw_tui.core.lifecycle import Actor, Signal, Status, advance
 from ibgw_tui.core.orders import Approval, ApprovalStatus, OrderIntent, Preview
 from ibgw_tui.core.records import (
     AuditEntry,
@@ -23,10 +23,18 @@ from ibgw_tui.core.records import (
     Tally,
 )
 from ibgw_tui.core.terms import KillSwitch, Money
-from ibgw_tui.store import approvals, decisions, fills, keys, lease
+from ibgw_tui.store import approvals, decisions, fills, groups, keys, lease, submissions
 from ibgw_tui.store.audit_log import AuditLog
 from ibgw_tui.store.connection import Connection
-from ibgw_tui.store.counting import count_exposure, count_tally, is_known, list_recent, list_working
+from ibgw_tui.store.counting import (
+    count_exposure,
+    count_open,
+    count_tally,
+    is_known,
+    list_recent,
+    list_working,
+)
+from ibgw_tui.store.groups import Groups
 from ibgw_tui.store.rows import RECORD_SQL, intent_columns, to_micro, to_record, to_us
 from ibgw_tui.store.switch_row import read_switch, write_switch
 
@@ -70,12 +78,7 @@ class Change:
         return [to_record(row) for row in rows]
 
     def count_open(self, principal: str) -> int:
-        names = sorted(status.value for status in OPEN)
-        marks = ", ".join("?" * len(names))
-        row = self._connection.row(
-            f"SELECT count(*) FROM orders WHERE staged_by = ? AND status IN ({marks})", [principal, *names]
-        )
-        return int(row[0]) if row else 0
+        return count_open(self._connection, principal)
 
     def successor(self, order_ref: str) -> str | None:
         """Reference of the revision that replaced it."""
@@ -88,13 +91,15 @@ class Change:
     def tally(self, account: str, *, window_start: datetime, session_start: datetime) -> Tally:
         return count_tally(self._connection, account, window_start, session_start)
 
-    def exposure(self, account: str, con_id: int, *, besides: str = "") -> Exposure:
+    def exposure(self, account: str, con_id: int, *, besides: Sequence[str] = ()) -> Exposure:
         return count_exposure(self._connection, account, con_id, besides)
 
-    def own_orders(self, account: str, con_id: int, *, now: datetime, since: datetime, besides: str) -> list[OwnOrder]:
+    def own_orders(
+        self, account: str, con_id: int, *, now: datetime, since: datetime, besides: Sequence[str]
+    ) -> list[OwnOrder]:
         return list_recent(self._connection, account, con_id, now, since, besides)
 
-    def own_working(self, con_id: int, *, now: datetime, besides: str) -> list[OwnOrder]:
+    def own_working(self, con_id: int, *, now: datetime, besides: Sequence[str]) -> list[OwnOrder]:
         return list_working(self._connection, con_id, now, besides)
 
     def is_ours(self, order_ref: str) -> bool:
@@ -122,15 +127,16 @@ class Change:
         self, order_ref: str, intent: OrderIntent, *, staged_by: str, revises: str | None = None
     ) -> OrderRecord:
         """Status staged. Raises Conflict if the reference exists."""
-        revision = self.order(revises).revision + 1 if revises else 1
+        former = revises or intent.modifies
+        revision = self.order(former).revision + 1 if former else 1
         at = to_us(self.now)
         self._connection.execute(
             "INSERT INTO orders (order_ref, revision, revises, status, staged_by, account, symbol, side, order_type, "
-            "quantity, limit_price, stop_price, staged_us, updated_us, currency, intent) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "quantity, limit_price, stop_price, staged_us, updated_us, currency, intent, modifies) "
+            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             (
                 order_ref, revision, revises, Status.STAGED.value, staged_by, *intent_columns(intent),
-                at, at, intent.currency, intent.model_dump_json(),
+                at, at, intent.currency, intent.model_dump_json(), intent.modifies,
             ),
         )  # fmt: skip
         self.append_audit(
@@ -153,6 +159,22 @@ class Change:
         reason: str | None = None,
         detail: dict[str, Any] | None = None,
     ) -> OrderRecord:
+        """`signal`, and the order read again."""
+        said: dict[str, Any] = {"reason_code": reason_code, "reason": reason, "detail": detail}
+        self.signal(record, signal, actor=actor, principal=principal, **said)
+        return self.order(record.order_ref)
+
+    def signal(
+        self,
+        record: OrderRecord,
+        signal: Signal,
+        *,
+        actor: Actor,
+        principal: str,
+        reason_code: str | None = None,
+        reason: str | None = None,
+        detail: dict[str, Any] | None = None,
+    ) -> None:
         """The only way to change a status: table, compare-and-set of exactly one row, audit entry.
 
         Raises Conflict when the row is no longer as `record` says, IllegalTransition from the table.
@@ -176,7 +198,6 @@ class Change:
                 **(detail or {}),
             },
         )
-        return self.order(record.order_ref)
 
     def record_preview(self, record: OrderRecord, preview: Preview, case: Case, decision: Decision) -> dict[str, Any]:
         """The newest preview of an order is the one in force. Returns what the audit entry says of its decision."""
@@ -216,7 +237,8 @@ class Change:
     def note(self, record: OrderRecord, **columns: Any) -> None:
         """Set columns that are not status: perm_id, submit_asked, cancel_asked_by, cancel_sent_at, reason_code, reason."""
         if "cancel_sent_at" in columns:
-            columns["cancel_sent_us"] = to_us(columns.pop("cancel_sent_at"))
+            sent_at = columns.pop("cancel_sent_at")
+            columns["cancel_sent_us"] = None if sent_at is None else to_us(sent_at)
         unknown = columns.keys() - _NOTES
         if unknown or not columns:
             raise TypeError(f"not a note: {sorted(unknown)}")
@@ -262,17 +284,39 @@ class Change:
     # ---- submits and fills
 
     def insert_submission(
-        self, record: OrderRecord, *, approval_id: str, idempotency_key: str, request_hash: str, notional: Money
+        self,
+        record: OrderRecord,
+        *,
+        approval_id: str,
+        idempotency_key: str,
+        request_hash: str,
+        notional: Money,
+        legs: int = 1,
     ) -> None:
-        """Unique on order, approval and key: the guarantee that nothing is sent twice."""
-        self._connection.execute(
-            "INSERT INTO submissions (order_seq, approval_id, idempotency_key, request_hash, account, currency, "
-            "notional_u, submitted_us) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                record.seq, approval_id, idempotency_key, request_hash, record.intent.account, notional.currency,
-                to_micro(notional.amount), to_us(self.now),
-            ),
+        """Unique on order, approval and key: the guarantee that nothing is sent twice.
+
+        `legs` counts the entry and the exits of a bracket; `notional` is that of all of them.
+        """
+        submissions.insert(
+            self._connection, record, approval_id=approval_id, idempotency_key=idempotency_key,
+            request_hash=request_hash, notional=notional, now=self.now, legs=legs,
         )  # fmt: skip
+
+    # ---- brackets and modifies
+
+    @property
+    def groups(self) -> Groups:
+        """Orders that belong together."""
+        return Groups(self._connection, self._audit, self.now, self.order)
+
+    def carrier(self, wire_ref: str) -> OrderRecord | None:
+        """The order that the broker's word on this reference is about."""
+        ref = groups.carrier(self._connection, wire_ref)
+        return self.order(ref) if ref else None
+
+    def counted(self, order_ref: str) -> Money | None:
+        """What its submission added to the session's notional."""
+        return groups.counted(self._connection, order_ref)
 
     def add_execution(self, record: OrderRecord, execution: ExecutionReport) -> bool:
         """False when it is known. A correction replaces what it corrects. Recomputes the order's totals.
@@ -280,13 +324,9 @@ class Change:
         A report that contradicts what is known becomes a discrepancy, once.
         """
         contradiction = fills.contradiction(self._connection, record, execution)
-        if contradiction is not None and not self._is_said(contradiction, record.order_ref):
+        if contradiction is not None and not fills.is_said(self._connection, contradiction, record.order_ref):
             self.add_discrepancy(contradiction, order_ref=record.order_ref)
         return fills.add(self._connection, record, execution)
-
-    def _is_said(self, text: str, order_ref: str) -> bool:
-        sql = "SELECT 1 FROM discrepancies WHERE text = ? AND order_ref = ?"
-        return self._connection.row(sql, (text, order_ref)) is not None
 
     def add_commission(self, exec_id: str, commission: Money) -> None:
         fills.add_commission(self._connection, exec_id, commission)
@@ -298,13 +338,17 @@ class Change:
         self._connection.execute(
             "INSERT INTO discrepancies (at_us, order_ref, text) VALUES (?, ?, ?)", (to_us(self.now), order_ref, text)
         )
-        self.append_audit(
-            "discrepancy",
-            actor=Actor.ROUTER,
-            principal="router",
-            order_ref=order_ref,
-            body={"text": text, **(detail or {})},
-        )
+        body = {"text": text, **(detail or {})}
+        self.append_audit("discrepancy", actor=Actor.ROUTER, principal="router", order_ref=order_ref, body=body)
+
+    def say_discrepancy(
+        self, text: str, *, order_ref: str | None = None, detail: Mapping[str, Any] | None = None
+    ) -> bool:
+        """`add_discrepancy`, unless the same was said before: records that are read again tell the same again."""
+        if fills.is_said(self._connection, text, order_ref):
+            return False
+        self.add_discrepancy(text, order_ref=order_ref, detail=detail)
+        return True
 
     # ---- kill switch and lease
 
@@ -318,9 +362,12 @@ class Change:
         self.append_audit(kind, actor=actor, principal=principal, body={"reason": reason, "epoch": epoch})
         return self.switch()
 
-    def take_lease(self, holder: str, pid: int, *, expires_after_seconds: float) -> LeaseState | None:
-        """The lease with a new, higher token; None while another holder's heartbeat is fresh."""
-        return lease.take_lease(self._connection, holder, pid, self.now, expires_after_seconds)
+    def take_lease(self, holder: str, pid: int, *, over: LeaseState | None = None) -> LeaseState | None:
+        """The lease with a new, higher token; None while it is somebody's.
+
+        `over` is a lease that was watched and gave no sign of life: it is taken if it still looks like that.
+        """
+        return lease.take_lease(self._connection, holder, pid, self.now, over)
 
     def beat(self, token: int) -> bool:
         return lease.beat(self._connection, token, self.now)

@@ -215,7 +215,9 @@ class Checkpoints:
         except FileNotFoundError:
             return []
         except OSError as error:
-            raise SettingsError(f"{self.path} cannot be read: {error.strerror}", user_action="check its owner") from error
+            raise SettingsError(
+                f"{self.path} cannot be read: {error.strerror}", user_action="check its owner"
+            ) from error
         whole = content[: content.rfind(b"\n") + 1]
         return [line for line in (whole.split(b"\n", 1)[-1] if start else whole).split(b"\n") if line]
 

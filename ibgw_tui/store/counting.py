@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
 from ibgw_tui.core.context import OwnOrder
-from ibgw_tui.core.lifecycle import AT_BROKER, Status
+from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Status
 from ibgw_tui.core.orders import OrderIntent
 from ibgw_tui.core.records import Exposure, Tally
 from ibgw_tui.core.terms import EXACT, Side
@@ -19,10 +19,18 @@ UNCOUNTED = (Status.NOT_PLACED, Status.REJECTED_BY_BROKER)
 """Submits that came to nothing, unless a part of them was filled before."""
 
 
+def count_open(connection: Connection, principal: str) -> int:
+    """Orders of one stager that wait or are approved."""
+    names = sorted(status.value for status in OPEN)
+    marks = ", ".join("?" * len(names))
+    sql = f"SELECT count(*) FROM orders WHERE staged_by = ? AND status IN ({marks})"
+    return int(connection.rows(sql, [principal, *names])[0][0])
+
+
 def count_tally(connection: Connection, account: str, window_start: datetime, session_start: datetime) -> Tally:
     """Submits of an account since the window's start (inclusive) and since the session's start."""
     sql = (
-        "SELECT s.currency, count(*), sum(s.notional_u) FROM submissions s JOIN orders o ON o.seq = s.order_seq "
+        "SELECT s.currency, sum(s.legs), sum(s.notional_u) FROM submissions s JOIN orders o ON o.seq = s.order_seq "
         "WHERE s.account = ? AND s.submitted_us >= ? AND (o.status NOT IN (?, ?) OR o.filled <> '0') "
         "GROUP BY s.currency"
     )
@@ -39,15 +47,31 @@ def count_tally(connection: Connection, account: str, window_start: datetime, se
 _STAGE = {Status.SENDING: "reserved", Status.IN_DOUBT: "in_doubt"}
 
 
-def count_exposure(connection: Connection, account: str, con_id: int, besides: str = "") -> Exposure:
-    """Remaining quantity of what the broker has or may have; buys and sells apart, `besides` left out."""
+def count_exposure(connection: Connection, account: str, con_id: int, besides: Sequence[str] = ()) -> Exposure:
+    """Remaining quantity of what the broker has or may have; buys and sells apart, `besides` left out.
+
+    The exits of one bracket cancel each other: of them the largest counts, not the sum.
+    """
     open_by = dict.fromkeys(
         (f"{stage}_{side}s" for stage in ("working", "reserved", "in_doubt") for side in ("buy", "sell")), Decimal(0)
     )
-    sql = f"SELECT side, quantity, filled, status FROM orders WHERE account = ? AND con_id = ? AND {_SENT} AND order_ref <> ?"
-    for side, quantity, filled, status in connection.rows(sql, (account, con_id, besides)):
+    exits: dict[tuple[str, str], Decimal] = {}
+    columns = "side, quantity, filled, status, order_ref, parent"
+    sql = (
+        f"SELECT {columns} FROM orders INDEXED BY orders_exposed "
+        f"WHERE account = ? AND con_id = ? AND {_LIVE} AND {_SENT}"
+    )
+    for side, quantity, filled, status, order_ref, parent in connection.rows(sql, (account, con_id)):
+        if order_ref in besides:
+            continue
         name = f"{_STAGE.get(Status(status), 'working')}_{side}s"
-        open_by[name] = EXACT.add(open_by[name], max(Decimal(0), Decimal(quantity) - Decimal(filled)))
+        left = max(Decimal(0), Decimal(quantity) - Decimal(filled))
+        if parent is None:
+            open_by[name] = EXACT.add(open_by[name], left)
+        else:
+            exits[parent, name] = max(exits.get((parent, name), Decimal(0)), left)
+    for (_, name), left in exits.items():
+        open_by[name] = EXACT.add(open_by[name], left)
     return Exposure(**open_by)
 
 
@@ -55,20 +79,19 @@ _OWN = "SELECT account, con_id, side, quantity, filled, staged_us, order_ref, in
 
 
 def list_recent(
-    connection: Connection, account: str, con_id: int, now: datetime, since: datetime, besides: str
+    connection: Connection, account: str, con_id: int, now: datetime, since: datetime, besides: Sequence[str]
 ) -> list[OwnOrder]:
     """Orders of one account and contract that were staged since then and still mean something."""
-    sql = f"{_OWN} WHERE account = ? AND con_id = ? AND staged_us >= ? AND order_ref <> ? AND {_MEANT}"
-    rows = connection.rows(sql, (account, con_id, to_us(since), besides))
-    return [_own_order(row, now, Decimal(row[3])) for row in rows]
+    sql = f"{_OWN} WHERE account = ? AND con_id = ? AND staged_us >= ? AND {_MEANT}"
+    rows = connection.rows(sql, (account, con_id, to_us(since)))
+    return [_own_order(row, now, Decimal(row[3])) for row in rows if row[6] not in besides]
 
 
-def list_working(connection: Connection, con_id: int, now: datetime, besides: str) -> list[OwnOrder]:
+def list_working(connection: Connection, con_id: int, now: datetime, besides: Sequence[str]) -> list[OwnOrder]:
     """What the broker has or may have of a contract, in every account, with what remains of it."""
-    rows = connection.rows(f"{_OWN} WHERE {_SENT} AND con_id = ? AND order_ref <> ?", (con_id, besides))
-    return [
-        _own_order(row, now, Decimal(row[3]) - Decimal(row[4])) for row in rows if Decimal(row[3]) > Decimal(row[4])
-    ]
+    rows = connection.rows(f"{_OWN} WHERE {_SENT} AND con_id = ?", (con_id,))
+    open_ones = [row for row in rows if row[6] not in besides and Decimal(row[3]) > Decimal(row[4])]
+    return [_own_order(row, now, Decimal(row[3]) - Decimal(row[4])) for row in open_ones]
 
 
 def is_known(connection: Connection, order_ref: str) -> bool:
@@ -100,4 +123,6 @@ def _one_of(statuses: Iterable[Status]) -> str:
 
 
 _SENT = _one_of(AT_BROKER)
+_LIVE = _one_of(OPEN | AT_BROKER)
+"""Says nothing beside _SENT, but to SQLite: a partial index is used where its own condition stands in the query."""
 _MEANT = _one_of({Status.PENDING, Status.APPROVED, Status.FILLED} | AT_BROKER)

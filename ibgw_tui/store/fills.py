@@ -37,9 +37,19 @@ def contradiction(connection: Connection, record: OrderRecord, execution: Execut
     return None
 
 
+def is_said(connection: Connection, contradiction: str, order_ref: str | None) -> bool:
+    """Whether it was recorded before: a report that comes again is no second discrepancy."""
+    sql = "SELECT 1 FROM discrepancies WHERE text = ? AND order_ref IS ?"
+    return connection.row(sql, (contradiction, order_ref)) is not None
+
+
+def is_known(connection: Connection, exec_id: str) -> bool:
+    return connection.row("SELECT 1 FROM executions WHERE exec_id = ?", (exec_id,)) is not None
+
+
 def add(connection: Connection, record: OrderRecord, execution: ExecutionReport) -> bool:
     """False when this execution is known already."""
-    if connection.row("SELECT 1 FROM executions WHERE exec_id = ?", (execution.exec_id,)) is not None:
+    if is_known(connection, execution.exec_id):
         return False
     if execution.corrects is not None:
         connection.execute(
@@ -101,9 +111,11 @@ def _total(connection: Connection, order_seq: int) -> None:
         (order_seq,),
     )
     with undamaged("an execution"):
-        filled = sum((Decimal(row[0]) for row in rows), Decimal(0))
+        own = sum((Decimal(row[0]) for row in rows), Decimal(0))
+        before = connection.row("SELECT filled_before FROM orders WHERE seq = ?", (order_seq,))
+        filled = own + (Decimal(before[0]) if before else Decimal(0))
         value = sum((EXACT.multiply(Decimal(row[0]), Decimal(row[1])) for row in rows), Decimal(0))
-        average = canonical(EXACT.divide(value, filled).quantize(_PRICE_PLACES, context=EXACT)) if filled else None
+        average = canonical(EXACT.divide(value, own).quantize(_PRICE_PLACES, context=EXACT)) if own else None
         paid = [Decimal(row[2]) for row in rows if row[2] is not None]
     # A sum of dollars and yen is no number at all: then none is told, and the single fills tell theirs.
     one_currency = len({row[3] for row in rows if row[3] is not None}) == 1

@@ -1,8 +1,12 @@
-"""The router's lease: one row, a heartbeat, and a token that only rises."""
+"""The router's lease: one row, a heartbeat, and a token that only rises.
+
+Whether a holder is dead cannot be read off a row: the time in it was written by a clock that may have been
+set since. Whoever wants the lease watches the row (`service/leasing`), and takes it over only as it was seen.
+"""
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any
 
 from ibgw_tui.core.errors import Conflict
@@ -22,16 +26,14 @@ def require_lease(connection: Connection, token: int) -> None:
 
 
 def take_lease(
-    connection: Connection, holder: str, pid: int, now: datetime, expires_after_seconds: float
+    connection: Connection, holder: str, pid: int, now: datetime, over: LeaseState | None
 ) -> LeaseState | None:
     row = connection.row("SELECT holder, pid, token, heartbeat_us FROM lease WHERE id = 1")
     token = 1
     if row is not None:
         current = to_lease(row)
-        age = now - current.heartbeat_at
-        # A heartbeat from the future (a clock that stepped back) counts as fresh: waiting is the safe side.
-        if current.holder and age < timedelta(seconds=expires_after_seconds):
-            return None
+        if current.holder and current != over:
+            return None  # somebody's, and it gave a sign of life since it was looked at, if it ever was
         token = current.token + 1
     connection.execute(
         "INSERT INTO lease (id, holder, pid, token, heartbeat_us) VALUES (1, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET "
@@ -42,9 +44,13 @@ def take_lease(
 
 
 def beat(connection: Connection, token: int, now: datetime) -> bool:
+    """Every beat changes the row, also under a clock that stands: a change is the sign of life."""
+    at = to_us(now)
     return (
         connection.execute(
-            "UPDATE lease SET heartbeat_us = ? WHERE id = 1 AND holder <> '' AND token = ?", (to_us(now), token)
+            "UPDATE lease SET heartbeat_us = CASE heartbeat_us WHEN ? THEN ? + 1 ELSE ? END "
+            "WHERE id = 1 AND holder <> '' AND token = ?",
+            (at, at, at, token),
         )
         == 1
     )

@@ -16,7 +16,10 @@ from ibgw_tui.core.errors import InvalidRequest, NotFound
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Status
 from ibgw_tui.core.orders import Contract, Preview
 from ibgw_tui.core.records import (
+    Absence,
     AuditEntry,
+    ComparisonMade,
+    CompletedCycle,
     Discrepancy,
     Exposure,
     LeaseState,
@@ -24,10 +27,12 @@ from ibgw_tui.core.records import (
     OrderRecord,
     RecordedDecision,
     SwitchState,
+    SwitchTest,
     Tally,
 )
+from ibgw_tui.core.terms import Mode, Money
 from ibgw_tui.core.text import one_line
-from ibgw_tui.store import decisions, facts, fills
+from ibgw_tui.store import decisions, facts, fills, groups, milestones
 from ibgw_tui.store.audit_log import AuditLog
 from ibgw_tui.store.chain import Chain
 from ibgw_tui.store.change import Change
@@ -38,8 +43,12 @@ from ibgw_tui.store.lease import require_lease, to_lease
 from ibgw_tui.store.rows import LINE_SQL, RECORD_SQL, from_us, to_line, to_record, to_us
 from ibgw_tui.store.switch_row import read_switch
 
-REST_SECONDS = 0.002
-"""What an automated actor rests after a commit, so that a person is never kept waiting."""
+REST_SECONDS, REST_SHARE, LONGEST_REST = 0.002, 9, 0.5
+"""What an automated actor rests between two commits: at least so long, and so many times as long as the commit took.
+
+A person is then not kept waiting, neither for the lock nor for a processor that a dozen runaway agents share. One who
+commits now and then never notices.
+"""
 SHORTEST_PART = 4
 
 
@@ -50,6 +59,7 @@ class OrderStore:
         self._connection = connection
         self._clock = clock
         self._automated = automated
+        self._rested_at = 0.0
         self._audit = AuditLog(connection)
         self._bell = Doorbell(bell_folder(connection.path))
 
@@ -59,7 +69,7 @@ class OrderStore:
     ) -> OrderStore:
         """Open (creating file 0600 in a folder 0700, and the schema, unless read_only).
 
-        `automated` actors rest 2 ms after every commit. Raises OrderStoreError, SettingsError.
+        `automated` actors rest between two commits. Raises OrderStoreError, SettingsError.
         """
         return cls(Connection(path, read_only=read_only), clock, automated)
 
@@ -81,6 +91,9 @@ class OrderStore:
 
         With `lease_token` it raises Conflict unless that lease is still ours.
         """
+        if self._automated:
+            time.sleep(max(0.0, self._rested_at - time.monotonic()))
+        began = time.monotonic()
         with self._connection.transaction():
             if lease_token is not None:
                 require_lease(self._connection, lease_token)
@@ -90,8 +103,8 @@ class OrderStore:
             finally:
                 change.end()
         self._bell.ring()
-        if self._automated:
-            time.sleep(REST_SECONDS)
+        now = time.monotonic()
+        self._rested_at = now + min(max(REST_SECONDS, REST_SHARE * (now - began)), LONGEST_REST)
 
     # ---- orders
 
@@ -182,6 +195,9 @@ class OrderStore:
         """Fills that count, oldest first: exec_id, quantity, price (Decimal), at, commission."""
         return fills.of_order(self._connection, order_ref)
 
+    def knows_execution(self, exec_id: str) -> bool:
+        return fills.is_known(self._connection, exec_id)
+
     def decisions(
         self, *, since: datetime | None = None, until: datetime | None = None, order_ref: str | None = None
     ) -> Iterator[RecordedDecision]:
@@ -190,6 +206,14 @@ class OrderStore:
 
     def count_decisions(self, *, since: datetime | None = None) -> int:
         return decisions.count(self._connection, since=since)
+
+    def completed_cycle(self, mode: Mode) -> CompletedCycle | None:
+        """The newest order of this mode that was approved, submitted and filled."""
+        return milestones.completed_cycle(self._connection, mode)
+
+    def switch_test(self) -> SwitchTest | None:
+        """The newest closing of the kill switch that was followed by an opening."""
+        return milestones.switch_test(self._connection)
 
     # ---- counters, switch, lease
 
@@ -200,14 +224,33 @@ class OrderStore:
     def tally(self, account: str, *, window_start: datetime, session_start: datetime) -> Tally:
         return count_tally(self._connection, account, window_start, session_start)
 
-    def exposure(self, account: str, con_id: int, *, besides: str = "") -> Exposure:
+    def exposure(self, account: str, con_id: int, *, besides: Sequence[str] = ()) -> Exposure:
         return count_exposure(self._connection, account, con_id, besides)
 
-    def own_orders(self, account: str, con_id: int, *, now: datetime, since: datetime, besides: str) -> list[OwnOrder]:
+    def own_orders(
+        self, account: str, con_id: int, *, now: datetime, since: datetime, besides: Sequence[str]
+    ) -> list[OwnOrder]:
         return list_recent(self._connection, account, con_id, now, since, besides)
 
-    def own_working(self, con_id: int, *, now: datetime, besides: str) -> list[OwnOrder]:
+    def own_working(self, con_id: int, *, now: datetime, besides: Sequence[str]) -> list[OwnOrder]:
         return list_working(self._connection, con_id, now, besides)
+
+    def carrier(self, wire_ref: str) -> OrderRecord | None:
+        """The order that the broker's word on this reference is about."""
+        ref = groups.carrier(self._connection, wire_ref)
+        return self.order(ref) if ref else None
+
+    def on_its_way(self, wire_ref: str) -> bool:
+        """Whether a change of it was sent and has no answer yet."""
+        return groups.on_its_way(self._connection, wire_ref) is not None
+
+    def counted(self, order_ref: str) -> Money | None:
+        """What its submission added to the session's notional."""
+        return groups.counted(self._connection, order_ref)
+
+    def exits_of(self, order_ref: str) -> list[str]:
+        """References of a bracket's exits."""
+        return groups.exits_of(self._connection, order_ref)
 
     def is_ours(self, order_ref: str) -> bool:
         return is_known(self._connection, order_ref)
@@ -216,9 +259,11 @@ class OrderStore:
         row = self._connection.row("SELECT holder, pid, token, heartbeat_us FROM lease WHERE id = 1 AND holder <> ''")
         return to_lease(row) if row else None
 
-    def discrepancies(self, *, limit: int = 50) -> list[Discrepancy]:
+    def discrepancies(self, *, limit: int = 50, after: int = 0) -> list[Discrepancy]:
+        """Newest first."""
         rows = self._connection.rows(
-            "SELECT seq, at_us, order_ref, text FROM discrepancies ORDER BY seq DESC LIMIT ?", (limit,)
+            "SELECT seq, at_us, order_ref, text FROM discrepancies WHERE seq > ? ORDER BY seq DESC LIMIT ?",
+            (after, limit),
         )
         return [Discrepancy(row[0], from_us(row[1]), row[2], row[3]) for row in rows]
 
@@ -262,10 +307,11 @@ class OrderStore:
         link: tuple[str, str, datetime] | None = None,
         fx: Mapping[str, Quote] | None = None,
         foreign: Sequence[OrderReport] | None = None,
+        working: OrderReport | None = None,
     ) -> None:
         """`fx` by pair, such as EUR.USD; `foreign` are open orders at the broker that are not ours."""
         with self._connection.transaction():
-            facts.put(self._connection, quotes, positions, accounts, link, fx or {}, foreign)
+            facts.put(self._connection, quotes, positions, accounts, link, fx or {}, foreign, working)
 
     def quote(self, con_id: int) -> Quote | None:
         return facts.quote(self._connection, con_id)
@@ -273,8 +319,24 @@ class OrderStore:
     def fx_quotes(self) -> dict[str, Quote]:
         return facts.fx_quotes(self._connection)
 
+    def working_order(self, wire_ref: str) -> OrderReport | None:
+        """An order of ours as the broker showed it when a change of it was looked at last."""
+        return facts.working_order(self._connection, wire_ref)
+
     def foreign_orders(self) -> list[OrderReport] | None:
         return facts.foreign_orders(self._connection)
+
+    def put_comparison(self, made: ComparisonMade, absences: Sequence[Absence]) -> None:
+        """What the newest comparison with the broker's records was, and which orders it did not find."""
+        with self._connection.transaction():
+            facts.put_comparison(self._connection, made, absences)
+
+    def comparison(self) -> ComparisonMade | None:
+        return facts.comparison(self._connection)
+
+    def absences(self) -> dict[str, Absence]:
+        """By order reference, of this session with the broker."""
+        return facts.absences(self._connection)
 
     def positions(self, account: str | None = None) -> list[Position]:
         return facts.positions(self._connection, account)

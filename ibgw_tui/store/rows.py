@@ -11,7 +11,7 @@ from typing import Any
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.errors import ErrorCode, OrderStoreError
 from ibgw_tui.core.lifecycle import Status
-from ibgw_tui.core.orders import Approval, ApprovalStatus, OrderIntent, Preview
+from ibgw_tui.core.orders import Approval, ApprovalStatus, OrderIntent, Preview, digest_of
 from ibgw_tui.core.records import AuditEntry, OrderLine, OrderRecord
 from ibgw_tui.core.terms import CheckStatus, Mode, OrderType, Side
 from ibgw_tui.store.failures import altered, undamaged
@@ -60,7 +60,8 @@ RECORD_SQL = """
     SELECT o.seq, o.order_ref, o.revision, o.revises, o.status, o.staged_by, o.intent, o.staged_us, o.updated_us,
            p.body, p.digest, p.decision, a.body, a.status, o.submit_asked, o.filled, o.average_price, o.commission,
            o.perm_id, o.reason_code, o.reason, o.cancel_asked_by, o.cancel_sent_us,
-           o.account, o.symbol, o.side, o.order_type, o.quantity, o.limit_price, o.stop_price
+           o.account, o.symbol, o.side, o.order_type, o.quantity, o.limit_price, o.stop_price,
+           o.parent, o.leg, o.wire_ref, o.filled_before, o.took_over
     FROM orders o
     LEFT JOIN previews p ON p.seq = (SELECT max(seq) FROM previews WHERE order_seq = o.seq)
     LEFT JOIN approvals a ON a.seq = (SELECT max(seq) FROM approvals WHERE order_seq = o.seq)
@@ -78,9 +79,12 @@ def to_record(row: Row) -> OrderRecord:
 
 @lru_cache(maxsize=_REMEMBERED)
 def _preview(body: str) -> Preview:
-    """Parsed and digested once for the same bytes: they are read again and again, and the value cannot change."""
+    """Parsed and digested once for the same bytes: they are read again and again, and the value cannot change.
+
+    Digested as it was written: a field that a later version added must not change what was approved.
+    """
     preview = Preview.model_validate_json(body)
-    assert preview.digest
+    preview.__dict__["digest"] = digest_of("preview", json.loads(body))
     return preview
 
 
@@ -128,6 +132,11 @@ def _to_record(row: Row) -> OrderRecord:
         reason=row[20],
         cancel_asked_by=row[21],
         cancel_sent_at=maybe_us(row[22]),
+        parent=row[30],
+        leg=row[31],
+        wire_ref=row[32] or "",
+        filled_before=Decimal(row[33]),
+        took_over=bool(row[34]),
     )
 
 

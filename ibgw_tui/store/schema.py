@@ -244,9 +244,34 @@ THIRD: tuple[str, ...] = (
     "CREATE INDEX orders_of_contract ON orders (account, con_id, staged_us)",
 )
 
+GROUPS: tuple[str, ...] = (
+    # The exits of a bracket are orders of their own; a modify is the order that results from it.
+    "ALTER TABLE orders ADD COLUMN parent TEXT REFERENCES orders (order_ref)",
+    "ALTER TABLE orders ADD COLUMN leg TEXT",
+    "ALTER TABLE orders ADD COLUMN modifies TEXT REFERENCES orders (order_ref)",
+    "ALTER TABLE orders ADD COLUMN wire_ref TEXT",
+    "ALTER TABLE orders ADD COLUMN filled_before TEXT NOT NULL DEFAULT '0'",
+    "ALTER TABLE orders ADD COLUMN took_over INTEGER NOT NULL DEFAULT 0 CHECK (took_over IN (0, 1))",
+    "ALTER TABLE submissions ADD COLUMN legs INTEGER NOT NULL DEFAULT 1 CHECK (legs BETWEEN 1 AND 3)",
+    "CREATE INDEX orders_on_wire ON orders (wire_ref) WHERE wire_ref IS NOT NULL",
+    "CREATE INDEX orders_of_parent ON orders (parent) WHERE parent IS NOT NULL",
+    # One change at a time: what a second one would start from is not known before the first has an answer.
+    """CREATE UNIQUE INDEX orders_one_change ON orders (wire_ref)
+        WHERE modifies IS NOT NULL AND took_over = 0 AND status IN ('sending', 'in_doubt', 'cancel_requested')""",
+    "DROP TRIGGER orders_frozen",
+    _refuse(
+        "orders_frozen",
+        f"UPDATE OF seq, {_SHOWN}, parent, leg, modifies, staged_us, intent ON orders",
+        "what was asked for never changes",
+    ),
+    "DROP INDEX submissions_tally",
+    "CREATE INDEX submissions_tally ON submissions (account, submitted_us, currency, notional_u, legs, order_seq)",
+)
+
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("first tables", FIRST),
     ("facts in any order, and guards", SECOND),
     ("decisions with their inputs", THIRD),
+    ("brackets and modifies", GROUPS),
 )
 """(name, statements) of each step; the file's user_version counts the steps taken."""

@@ -38,7 +38,10 @@ def read_switch(connection: Connection) -> SwitchState:
     except OSError as error:
         reason = f"the sentinel file cannot be looked for: {error.strerror}"
         return SwitchState(KillSwitch.CLOSED, stored.epoch, "", reason, None, "unreadable")
-    return SwitchState(KillSwitch.CLOSED, stored.epoch, "", f"the file {sentinel.name} is there", None, "sentinel file")
+    return SwitchState(
+        KillSwitch.CLOSED, stored.epoch, "", f"the file {sentinel.name} is there", None, "sentinel file",
+        by_file_alone=stored.state is KillSwitch.OPEN,
+    )  # fmt: skip
 
 
 def write_switch(connection: Connection, state: KillSwitch, principal: str, reason: str, now: datetime) -> int:

@@ -93,13 +93,19 @@ def _findings(kind: str, old: Iterable[Finding], new: Iterable[Finding]) -> str 
             return f"{kind} {name} {'appeared' if was is None else 'is gone'}"
         if was.status is not is_now.status:
             return f"{kind} {name} changed {was.status.value} -> {is_now.status.value}: {is_now.message}"
-        if kind == "limit" and (was.limit, was.unit) != (is_now.limit, is_now.unit):
+        moves = is_now.check in _MEASURED_AT_THE_MARKET
+        if kind == "limit" and not moves and (was.limit, was.unit) != (is_now.limit, is_now.unit):
             return f"{kind} {name} changed {was.limit} -> {is_now.limit} {is_now.unit or ''}".rstrip()
     return None
 
 
+_MEASURED_AT_THE_MARKET = frozenset({"trigger_price"})
+"""Checks whose limit is the other side of the book: it moves by itself, and only a new verdict is a change."""
+
+
 def _named(findings: Iterable[Finding]) -> dict[str, Finding]:
-    return {finding.check: finding for finding in findings}
+    """By what is checked; of a bracket, by leg as well."""
+    return {f"{finding.leg} {finding.check}" if finding.leg else finding.check: finding for finding in findings}
 
 
 def _verdict(old: Ticket, new: Ticket) -> str | None:

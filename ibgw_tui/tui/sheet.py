@@ -15,6 +15,7 @@ from decimal import Decimal
 
 from textual.content import Content
 
+from ibgw_tui.core.checks import BRACKET
 from ibgw_tui.core.decision import Finding
 from ibgw_tui.core.orders import Contract, Preview, order_sentence
 from ibgw_tui.core.terms import CheckStatus, Side
@@ -338,18 +339,39 @@ _COUNTED = {
 def _checks_in_full(ticket: Ticket, width: int) -> list[Content]:
     """A line for each check, with what was measured; more lines where it needs the eye."""
     lines: list[Content] = []
-    unarmed = [f for f in ticket.limits if f.status is CheckStatus.OFF]
-    for finding in worst_first((*ticket.gates, *(f for f in ticket.limits if f not in unarmed))):
+    told = _told_one_by_one(ticket.limits)
+    unarmed = [f for f in told if f.status is CheckStatus.OFF]
+    for finding in worst_first((*ticket.gates, *(f for f in told if f.status is not CheckStatus.OFF))):
         head = f"{CHECKS[finding.status].mark} {_check_name(finding)}".ljust(_NAME) + " "
         text = _measured(finding) if finding.status is CheckStatus.PASS else _said(finding)
         style = _CHECK_STYLES[finding.status]
         wrapped = safe_part(text, "" if finding.status is CheckStatus.PASS else style).wrap(max(12, width - _NAME - 1))
         for at, line in enumerate(wrapped):
             lines.append(Content.assemble(Content.styled(head if at == 0 else " " * len(head), style), line))
-    return [*lines, *_not_armed(unarmed, width)]
+    return [*lines, *_flow(_exits(ticket.limits), width), *_not_armed(unarmed, width)]
 
 
 _NAME = 20
+
+
+def _told_one_by_one(findings: Sequence[Finding]) -> list[Finding]:
+    """An exit of a bracket passes the same checks as its entry: of these only what needs the eye is told singly."""
+    return [f for f in findings if f.leg in (None, BRACKET) or f.status not in (CheckStatus.PASS, CheckStatus.OFF)]
+
+
+def _exits(findings: Sequence[Finding]) -> list[Content]:
+    """'✓ take-profit 14 pass, 8 not armed' of each exit."""
+    cells = []
+    for leg in dict.fromkeys(f.leg for f in findings if f.leg not in (None, BRACKET)):
+        of_leg = [f for f in findings if f.leg == leg]
+        worst = worst_first(of_leg)[0]
+        counts = [
+            f"{number} {_COUNTED[status]}"
+            for status in WORST_FIRST
+            if (number := sum(f.status is status for f in of_leg))
+        ]
+        cells.append(_cell(worst, f"{(leg or '').replace('_', '-')} {', '.join(counts)}"))
+    return cells
 
 
 def _checks_tight(
@@ -362,12 +384,14 @@ def _checks_tight(
     for finding in loud:
         text = f"{CHECKS[finding.status].mark} {finding.status.value} {_check_name(finding)}: {_said(finding)}"
         lines += safe_part(text, _CHECK_STYLES[finding.status]).wrap(width)
-    passed = [f for f in ticket.limits if f.status is CheckStatus.PASS]
+    told = _told_one_by_one(ticket.limits)
+    passed = [f for f in told if f.status is CheckStatus.PASS]
     cells = [_cell(finding, f"{_short_name(finding)} {_measured(finding, tight=True)}".strip()) for finding in passed]
-    unarmed = [f for f in ticket.limits if f.status is CheckStatus.OFF]
+    unarmed = [f for f in told if f.status is CheckStatus.OFF]
     quiet_gates = [f for f in worst_first(ticket.gates) if f not in loud]
     flow = [_cell(finding, _short_name(finding)) for finding in quiet_gates]
-    return [*lines, *arrange(cells, width), *_not_armed(unarmed, width), *_flow(flow, width)]
+    exits = _flow(_exits(ticket.limits), width)
+    return [*lines, *arrange(cells, width), *exits, *_not_armed(unarmed, width), *_flow(flow, width)]
 
 
 def _not_armed(findings: Sequence[Finding], width: int) -> list[Content]:
@@ -441,13 +465,13 @@ _SHORT_NAMES = {
     "tick_and_size": "tick, size",
     "market_hours": "hours",
     "price_drift": "drift",
-    "bracket_prices": "bracket",
+    "bracket_prices": "prices",
 }
 
 
 def _short_name(finding: Finding) -> str:
     leg = f"{finding.leg.replace('_', '-')} " if finding.leg else ""
-    return leg + (_SHORT_NAMES.get(finding.check) or _check_name(finding))
+    return leg + (_SHORT_NAMES.get(finding.check) or one_line(check_name(finding.check), 40))
 
 
 def _check_name(finding: Finding) -> str:

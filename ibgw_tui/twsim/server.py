@@ -97,6 +97,7 @@ class TwsServer:
         self._player.start()
         if self.desk.settings.tick_milliseconds:
             self._ticker = asyncio.create_task(self._ticking(), name="twsim-market")
+            self._ticker.add_done_callback(_say_why)
 
     async def stop(self) -> None:
         """Close every connection and the port, and save."""
@@ -152,7 +153,10 @@ class TwsServer:
 
     def _restart(self, seconds: float) -> None:
         self._shut()
+        if self._restarting is not None:
+            self._restarting.cancel()
         self._restarting = asyncio.create_task(self._come_back(seconds), name="twsim-restart")
+        self._restarting.add_done_callback(_say_why)
 
     async def _come_back(self, seconds: float) -> None:
         await asyncio.sleep(seconds)
@@ -172,3 +176,9 @@ class TwsServer:
                 log.error("the state could not be saved: %s", error)
                 return
             self.desk.saved()
+
+
+def _say_why(task: asyncio.Task[None]) -> None:
+    """A market that stands still, or a port that stays closed, must not be a riddle."""
+    if not task.cancelled() and task.exception() is not None:
+        log.error("%s ended", task.get_name(), exc_info=task.exception())

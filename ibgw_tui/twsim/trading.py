@@ -56,8 +56,10 @@ class Trading:
         values["account"] = self._terms(values, order.ref, INSTRUMENTS[order.con_id]).wire.account
         self.book.add(order)
         self._transmit(order)
+        if order.ref not in self.book.orders:
+            raise Refused(201, "the order was not taken: its price does not fit the contract")
         session = self._desk.sessions.get(0)
-        if session is not None and session.binds_manual_orders and order.ref in self.book.orders:
+        if session is not None and session.binds_manual_orders:
             self.bind_manual(session)
             self._desk.telling.tell_state(session, order)
 

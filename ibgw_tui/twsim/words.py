@@ -74,6 +74,10 @@ NOT_SIMULATED: dict[str, frozenset[str]] = {
 }
 
 
+_BEYOND = Decimal(10) ** 18
+"""No price, size or id is as large."""
+
+
 class Refused(Exception):
     """The order is not taken; code and text are TWS's own where it has them."""
 
@@ -100,7 +104,8 @@ def number(text: str, name: str) -> Decimal | None:
         value = Decimal(text)
     except InvalidOperation:
         raise Refused(320, f"Error reading request. Unable to parse field {name}: {text[:40]!r}") from None
-    if not value.is_finite():
+    # Compared first, because arithmetic with a monstrous exponent is an error of its own.
+    if not (value.is_finite() and -_BEYOND < value < _BEYOND):
         raise Refused(320, f"Error reading request. Unable to parse field {name}: {text[:40]!r}")
     return value
 
@@ -114,7 +119,7 @@ def whole(text: str, name: str) -> int:
     value = number(text, name)
     if value is None:
         return 0
-    if value != value.to_integral_value() or abs(value) >= 1 << 63:
+    if value != value.to_integral_value():
         raise Refused(320, f"Error reading request. Unable to parse field {name}: {text[:40]!r}")
     return int(value)
 
@@ -171,7 +176,7 @@ def _refuse_what_is_not_simulated(values: Values) -> None:
             raise invalid(f"the order sets {name}, which this simulated TWS does not trade")
 
 
-def _prices(values: Values, kind: OrderType) -> dict[str, Decimal | None]:
+def _prices(values: Values, kind: OrderType) -> dict[str, Any]:
     """The prices that an order of this type means; others it may carry mean nothing."""
     limit, aux = number(values["lmtPrice"], "lmtPrice"), number(values["auxPrice"], "auxPrice")
     match kind:

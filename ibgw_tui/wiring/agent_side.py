@@ -16,11 +16,12 @@ from pydantic import TypeAdapter, ValidationError
 from ibgw_tui.config import Loaded
 from ibgw_tui.core.audit import ChainVerdict
 from ibgw_tui.core.errors import InvalidRequest
-from ibgw_tui.core.lifecycle import Status
+from ibgw_tui.core.lifecycle import Actor, Status
 from ibgw_tui.core.records import AuditEntry, OrderRecord, SwitchState
 from ibgw_tui.core.terms import PrincipalName
 from ibgw_tui.core.text import one_line
 from ibgw_tui.service.staging import Staging
+from ibgw_tui.service.switch import Swept, cancel_working, what_came_of
 from ibgw_tui.store import OrderStore
 from ibgw_tui.wiring.clock import make_order_ref, utc_now
 from ibgw_tui.wiring.paths import Home, resolve_home
@@ -64,10 +65,19 @@ class AgentSide:
     staging: Staging
     store: OrderReads
 
-    def __init__(self, store: OrderStore, staging: Staging) -> None:
+    def __init__(self, store: OrderStore, staging: Staging, principal: str) -> None:
+        self._principal = principal
         self.store = store
         self.staging = staging
         self._store = store
+
+    def cancel_working(self) -> list[str]:
+        """Ask for the cancel of every order at the broker, whoever staged it: anyone may stop. Returns references."""
+        return cancel_working(self._store, actor=Actor.AGENT, principal=self._principal)
+
+    def what_came_of(self, order_refs: Sequence[str]) -> list[Swept]:
+        """Each of these orders with its outcome as it is known now."""
+        return what_came_of(self._store, order_refs)
 
     def close(self) -> None:
         self._store.close()
@@ -96,4 +106,6 @@ def open_at(home: Home, principal: str, *, max_pending: int = 0) -> AgentSide:
             f"{shown} is not a name of an agent", user_action="use letters, digits and . _ @ - (at most 64)"
         ) from error
     store = OrderStore.open(home.database, clock=utc_now, automated=True)
-    return AgentSide(store, Staging(store, principal=principal, make_ref=make_order_ref, max_pending=max_pending))
+    return AgentSide(
+        store, Staging(store, principal=principal, make_ref=make_order_ref, max_pending=max_pending), principal
+    )

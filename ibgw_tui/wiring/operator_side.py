@@ -10,7 +10,7 @@ import asyncio
 import contextlib
 import logging
 import os
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,14 +26,17 @@ from ibgw_tui.service.desk_views import Views
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.review import Review, Verdict
 from ibgw_tui.service.routing import Router
+from ibgw_tui.service.standing import Standing, standing
+from ibgw_tui.service.switch import Swept, what_came_of
 from ibgw_tui.service.views import DeskState, OrderRow, Shown, Ticket
 from ibgw_tui.service.witness import Witness
 from ibgw_tui.store import OrderStore
 from ibgw_tui.store.thread import StoreThread
 from ibgw_tui.wiring.audit_side import witness_of
 from ibgw_tui.wiring.clock import make_uuid7, utc_now
+from ibgw_tui.wiring.emergency import stop_beside
 from ibgw_tui.wiring.market import make_broker
-from ibgw_tui.wiring.paths import resolve_home
+from ibgw_tui.wiring.paths import SENTINEL, resolve_home
 from ibgw_tui.wiring.rules import desk_rules
 
 if TYPE_CHECKING:
@@ -56,11 +59,18 @@ class OperatorDesk:
     """What the terminal is given: views to show and the operator's verbs, all awaitable."""
 
     def __init__(
-        self, store: StoreThread, roles: Roles, router: Router | None, rules: DeskRules, clock: Callable[[], datetime]
+        self,
+        store: StoreThread,
+        roles: Roles,
+        router: Router | None,
+        rules: DeskRules,
+        clock: Callable[[], datetime],
+        sentinel: Path,
     ) -> None:
         self._store = store
         self._roles = roles
         self._router = router
+        self._sentinel = sentinel
         self._listeners: list[Callable[[], None]] = []
         self.rules = rules
         self.clock = clock
@@ -134,11 +144,23 @@ class OperatorDesk:
     async def ask_cancel_all(self) -> list[OrderRecord]:
         return await self._store.run(lambda _: self._review.ask_cancel_all())
 
-    async def close_switch(self, reason: str) -> SwitchState:
-        return await self._store.run(lambda _: self._review.close_switch(reason))
+    async def what_came_of(self, order_refs: Sequence[str]) -> list[Swept]:
+        return await self._store.run(what_came_of, order_refs)
 
-    async def open_switch(self, reason: str) -> SwitchState:
-        return await self._store.run(lambda _: self._review.open_switch(reason))
+    async def standing(self) -> Standing:
+        return await self._store.run(lambda store: standing(store, self.clock()))
+
+    async def close_switch(self, reason: str) -> SwitchState:
+        """By the store; if that does not answer at once, by the file beside it."""
+        review = self._review
+        closing = self._store.run(lambda _: review.close_switch(reason))
+        return await stop_beside(closing, self._sentinel, principal=self.operator, reason=reason)
+
+    async def open_switch(self, reason: str, override: str = "") -> SwitchState:
+        return await self._store.run(lambda _: self._review.open_switch(reason, override=override))
+
+    async def write_off(self, order_ref: str, reason: str, override: str = "") -> OrderRecord:
+        return await self._store.run(lambda _: self._review.write_off(order_ref, reason=reason, override=override))
 
     @property
     def _review(self) -> Review:
@@ -168,7 +190,7 @@ async def operator_desk(
             thread, broker, rules=rules, health=roles.health, clock=clock, make_id=make_id, pid=pid or os.getpid(),
             witness=witness,
         )  # fmt: skip
-    desk = OperatorDesk(thread, roles, router, rules, clock)
+    desk = OperatorDesk(thread, roles, router, rules, clock, database.parent / SENTINEL)
     listener = await thread.run(lambda store: store.listen())
     loop = asyncio.get_running_loop()
 

@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Self
 
 from ibgw_tui.config import Loaded
+from ibgw_tui.core.errors import NotFound
 from ibgw_tui.core.rules import DeskRules
 from ibgw_tui.service.explaining import Explaining
 from ibgw_tui.service.health import AuditHealth
@@ -36,6 +37,13 @@ class ReadingSide:
         self.close()
 
 
-def open_reading_side(loaded: Loaded) -> ReadingSide:
-    """Raises OrderStoreError."""
-    return ReadingSide(OrderStore.open(resolve_home(loaded).database, clock=utc_now), desk_rules(loaded.config))
+def open_reading_side(loaded: Loaded, *, must_exist: bool, enable_live: bool = False) -> ReadingSide:
+    """Raises OrderStoreError; with `must_exist` NotFound, because an empty record proves nothing.
+
+    `enable_live` answers as a start of the program would that asked for live orders; nothing is enabled by it.
+    """
+    database = resolve_home(loaded).database
+    if must_exist and not database.exists():
+        raise NotFound(f"there is no order store at {database}", user_action="name its folder with --home")
+    rules = desk_rules(loaded.config, enable_live=enable_live)
+    return ReadingSide(OrderStore.open(database, clock=utc_now), rules)

@@ -102,6 +102,11 @@ class Ear:
         assert report is not None
         return report
 
+    async def first(self, wanted: Callable[[Report], bool]) -> Report:
+        """The first report of this kind, once it is there."""
+        await self.until(lambda: any(wanted(report) for report in self.heard))
+        return next(report for report in self.heard if wanted(report))
+
     def of(self, order_ref: str) -> list[OrderReport]:
         return [r for r in self.heard if isinstance(r, OrderReport) and r.order_ref == order_ref]
 

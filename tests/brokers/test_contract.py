@@ -16,12 +16,14 @@ from ibgw_tui.core.broker import (
     ExecutionReport,
     LinkReport,
     LinkState,
+    ModifyRefused,
     Notice,
     OrderReport,
     Report,
+    shows_terms,
 )
 from ibgw_tui.core.errors import BrokerError, ErrorCode, InvalidRequest, NotConnected, OutcomeUnknown
-from ibgw_tui.core.orders import BrokerOrder
+from ibgw_tui.core.orders import BrokerOrder, ExitOrder
 from ibgw_tui.core.terms import OrderType, QuoteStatus, Side
 from ibgw_tui.exchange.faults import CancelFault, Faults, PlaceFault, QuoteFault
 from ibgw_tui.exchange.instruments import AAPL, TSLA
@@ -423,3 +425,79 @@ async def test_c29_a_stalled_broker_answers_later_and_in_order(bench: Bench) -> 
         await ear.until_state(order.order_ref, BrokerState.FILLED)
         kinds: list[type[Report]] = [type(r) for r in ear.heard if not isinstance(r, LinkReport)]
         assert kinds[:3] == [OrderReport, ExecutionReport, OrderReport]
+
+
+def a_bracket(**changes: Any) -> BrokerOrder:
+    """Bought at once; neither exit is near the market."""
+    entry = an_order(AAPL, limit_price="100", **changes)
+    exits = (
+        ExitOrder(
+            order_ref=f"{entry.order_ref}.tp", leg="take_profit", order_type=OrderType.LIMIT, limit_price=Decimal(150)
+        ),
+        ExitOrder(
+            order_ref=f"{entry.order_ref}.sl", leg="stop_loss", order_type=OrderType.STOP, stop_price=Decimal(50)
+        ),
+    )
+    return entry.replaced(exits=exits)
+
+
+async def test_c30_a_bracket_is_three_orders_and_the_exits_wait_for_the_entry(bench: Bench) -> None:
+    async with connected(bench) as ear:
+        entry = a_bracket()
+        await bench.broker.place(entry)
+        await until_filled(bench, ear, entry.order_ref)
+        for leg in entry.exits:
+            await ear.until_state(leg.order_ref, BrokerState.WORKING, BrokerState.HELD)
+        shown = {r.order_ref: r for r in (await bench.broker.snapshot()).open_orders}
+        profit, loss = (shown[leg.order_ref] for leg in entry.exits)
+        assert profit.side is loss.side is Side.SELL and profit.quantity == loss.quantity == 1
+        assert profit.limit_price == 150 and loss.stop_price == 50
+
+
+async def test_c31_the_end_of_one_exit_is_the_end_of_the_other(bench: Bench) -> None:
+    async with connected(bench) as ear:
+        entry = a_bracket()
+        await bench.broker.place(entry)
+        await until_filled(bench, ear, entry.order_ref)
+        profit, loss = entry.exits
+        nearer = entry.exit_order(profit).replaced(limit_price=Decimal(90))
+        await bench.broker.modify(nearer)
+        await until_filled(bench, ear, profit.order_ref)
+        await ear.until_state(loss.order_ref, BrokerState.CANCELLED)
+
+
+async def test_c32_with_its_entry_a_bracket_ends(bench: Bench) -> None:
+    async with connected(bench) as ear:
+        entry = resting()
+        entry = entry.replaced(exits=a_bracket(order_ref=entry.order_ref).exits)
+        await bench.broker.place(entry)
+        await ear.until_state(entry.order_ref, BrokerState.WORKING)
+        await bench.broker.cancel(entry.order_ref)
+        await bench.advance(3)
+        for ref in (entry.order_ref, *(leg.order_ref for leg in entry.exits)):
+            await ear.until_state(ref, BrokerState.CANCELLED)
+
+
+async def test_c33_a_changed_order_shows_its_new_terms(bench: Bench) -> None:
+    async with connected(bench) as ear:
+        order = resting()
+        await bench.broker.place(order)
+        await ear.until_state(order.order_ref, BrokerState.WORKING)
+        changed = order.replaced(limit_price=Decimal(231), quantity=Decimal(3))
+        await bench.broker.modify(changed)
+        report = await ear.first(lambda r: isinstance(r, OrderReport) and shows_terms(r, changed))
+        assert isinstance(report, OrderReport) and report.state in (BrokerState.WORKING, BrokerState.HELD)
+        (shown,) = (r for r in (await bench.broker.snapshot()).open_orders if r.order_ref == order.order_ref)
+        assert shows_terms(shown, changed)
+
+
+async def test_c34_what_cannot_be_changed_is_refused_and_stays(bench: Bench) -> None:
+    async with connected(bench) as ear:
+        order = resting()
+        await bench.broker.place(order)
+        await ear.until_state(order.order_ref, BrokerState.WORKING)
+        await bench.broker.modify(order.replaced(limit_price=Decimal("231.005")))
+        refused = await ear.first(lambda r: isinstance(r, ModifyRefused))
+        assert isinstance(refused, ModifyRefused) and refused.order_ref == order.order_ref and refused.text
+        (shown,) = (r for r in (await bench.broker.snapshot()).open_orders if r.order_ref == order.order_ref)
+        assert shows_terms(shown, order)

@@ -14,6 +14,7 @@ from ibgw_tui.cli.main import main
 from ibgw_tui.store import OrderStore
 from ibgw_tui.wiring.clock import utc_now
 from ibgw_tui.wiring.paths import DATABASE
+from tests.service.bench_desk import BenchDesk
 
 ORDER = ["--account", "DU1234567", "--symbol", "AAPL", "--side", "buy", "--quantity", "1", "--limit-price", "100"]
 """Flags of a good order."""
@@ -49,7 +50,12 @@ def home(tmp_path: Path) -> Path:
 @pytest.fixture(autouse=True)
 def nobody(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A user without files and variables."""
-    for name, folder in (("HOME", "user"), ("XDG_DATA_HOME", "data"), ("XDG_CONFIG_HOME", "settings")):
+    for name, folder in (
+        ("HOME", "user"),
+        ("XDG_DATA_HOME", "data"),
+        ("XDG_CONFIG_HOME", "settings"),
+        ("XDG_STATE_HOME", "state"),
+    ):
         monkeypatch.setenv(name, str(tmp_path / folder))
     for name in ("IBGW_AGENT", "IBGW_DESK__HOME", "IBGW_CONFIG", "NO_COLOR"):
         monkeypatch.delenv(name, raising=False)
@@ -67,6 +73,20 @@ def cli(home: Path, capfd: pytest.CaptureFixture[str], monkeypatch: pytest.Monke
         return Answer(code, out, err)
 
     return run
+
+
+Shown = Callable[[BenchDesk], Cli]
+
+
+@pytest.fixture
+def at(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Shown:
+    """The commands on the store of a bench desk."""
+
+    def move(desk: BenchDesk) -> Cli:
+        monkeypatch.setenv("IBGW_DESK__HOME", str(desk.path.parent))
+        return cli
+
+    return move
 
 
 @pytest.fixture

@@ -95,7 +95,7 @@ def test_a_file_that_is_no_backup(cli: Cli, home: Path, tmp_path: Path) -> None:
 def test_a_router_at_work_is_named(cli: Cli, home: Path, tmp_path: Path) -> None:
     store = OrderStore.open(home / DATABASE, clock=utc_now)
     with store.write() as change:
-        change.take_lease("router-busy", os.getpid(), expires_after_seconds=5)
+        change.take_lease("router-busy", os.getpid())
     store.close()
     cli("backup", str(tmp_path / "copy"))
     answer = cli("restore", str(tmp_path / "copy"), "--yes", "--json")

@@ -15,7 +15,7 @@ from ibgw_tui.store import OrderStore
 from ibgw_tui.wiring.clock import utc_now
 from ibgw_tui.wiring.paths import DATABASE
 from tests.cli.conftest import ORDER, Answer, Cli
-from tests.cli.test_audit import tamper
+from tests.store._helpers import forced
 from tests.store.test_backup import damage_page
 
 
@@ -129,7 +129,7 @@ def test_a_store_from_a_newer_program(cli: Cli, home: Path) -> None:
 def test_an_altered_audit_log_has_its_own_exit_code(cli: Cli, home: Path) -> None:
     for _ in range(3):
         cli("stage", *ORDER)
-    tamper(home / DATABASE)
+    forced(home, 'UPDATE audit SET entry = replace(entry, \'"quantity":"1"\', \'"quantity":"9"\') WHERE seq = 2')
     answer = cli("doctor", "--json")
     assert answer.code == 8 and found(answer)["audit log"]["status"] == "fail"
 
@@ -167,7 +167,7 @@ def test_hard_and_symbolic_links(cli: Cli, home: Path, tmp_path: Path) -> None:
 def test_the_file_that_stops_and_the_router_that_is_gone(cli: Cli, home: Path) -> None:
     store = OrderStore.open(home / DATABASE, clock=utc_now)
     with store.write() as change:
-        change.take_lease("router-gone", 2**22 + 1, expires_after_seconds=5)
+        change.take_lease("router-gone", 2**22 + 1)
     (home / "KILL").touch()
     checks = found(cli("doctor", "--json"))
     assert "router-gone" in checks["router"]["value"] and checks["router"]["status"] == "ok"

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
+from ibgw_tui.core.broker import AccountFacts
+from ibgw_tui.core.rules import LiveRules
+from ibgw_tui.core.terms import Mode
 from ibgw_tui.wiring.clock import utc_now
-from tests.cli.conftest import ORDER, Cli
-from tests.service.bench_desk import BenchDesk, bench_desk
-
-Shown = Callable[[BenchDesk], Cli]
-
-
-@pytest.fixture
-def at(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Shown:
-    """The commands on the store of a bench desk."""
-
-    def move(desk: BenchDesk) -> Cli:
-        monkeypatch.setenv("IBGW_DESK__HOME", str(desk.path.parent))
-        return cli
-
-    return move
+from tests.cli.conftest import ORDER, Cli, Shown
+from tests.service.bench_desk import bench_desk
 
 
 async def test_a_pending_order_then_and_now(tmp_path: Path, at: Shown) -> None:
@@ -83,6 +72,32 @@ async def test_the_case_of_an_order_that_was_sent_is_the_recorded_one(tmp_path: 
         kept = await desk.do(lambda: list(desk.store.decisions()))
         cli = at(desk)
     assert json.loads(cli("explain", record.order_ref, "--case").out) == json.loads(kept[-1].inputs)
+
+
+async def test_a_live_order_as_a_terminal_with_live_enabled_sees_it(
+    tmp_path: Path, at: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    live = LiveRules(enabled=True, invocation_enabled=True, allowed_accounts=("DU1234567",))
+    async with bench_desk(tmp_path, mode=Mode.LIVE, live=live) as desk:
+
+        async def account(name: str) -> AccountFacts:
+            return AccountFacts(account=name, mode=Mode.LIVE, as_of=desk.clock())
+
+        monkeypatch.setattr(desk.broker, "account", account)
+        record = await desk.pending()
+        cli = at(desk)
+    file = tmp_path / "live.toml"
+    file.write_text(
+        'broker.mode = "live"\n[live]\nenabled = true\nallow_live_trading = true\n'
+        'allowed_accounts = ["DU1234567"]\nrisk_policy_id = "example"\n'
+    )
+    monkeypatch.setenv("IBGW_CONFIG", str(file))
+
+    def first_gate(*flags: str) -> str:
+        findings = cli("explain", record.order_ref, "--json", *flags).json["now"]["findings"]
+        return str(findings[0]["status"])
+
+    assert (first_gate(), first_gate("--enable-live")) == ("REFUSE", "PASS")
 
 
 def test_an_order_that_was_not_previewed(cli: Cli) -> None:

@@ -6,16 +6,14 @@ import os
 import pty
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Cli
+from tests.cli.conftest import Cli, Shown
 from tests.service.bench_desk import BenchDesk, bench_desk
 from tests.service.test_replaying import altered
 
-Shown = Callable[[BenchDesk], Cli]
 SINCE = ["--since", "2026-11-01"]
 
 DRAFT = """\
@@ -31,17 +29,6 @@ max_price_deviation_bps = 500
 max_quote_age_seconds = 30
 %s
 """
-
-
-@pytest.fixture
-def at(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> Shown:
-    """The commands on the store of a bench desk."""
-
-    def move(desk: BenchDesk) -> Cli:
-        monkeypatch.setenv("IBGW_DESK__HOME", str(desk.path.parent))
-        return cli
-
-    return move
 
 
 def draft(folder: Path, quantity: str = "2", more: str = "") -> str:
@@ -91,6 +78,14 @@ async def test_a_record_that_was_changed_breaks_the_replay(tmp_path: Path, at: S
     assert cli("audit", "replay", small).code == 0, "the other orders are sound"
 
 
+@pytest.mark.parametrize("command", [["audit", "replay"], ["policy", "test"]], ids=" ".join)
+def test_no_store_is_no_proof(command: list[str], cli: Cli, home: Path, tmp_path: Path) -> None:
+    more = [draft(tmp_path)] if "test" in command else []
+    answer = cli(*command, *more, "--json")
+    assert answer.code == 3 and "no order store" in answer.json["error"]["message"]
+    assert not home.exists(), "and none is made"
+
+
 async def test_a_tighter_policy_on_the_history(tmp_path: Path, at: Shown) -> None:
     async with bench_desk(tmp_path) as desk:
         _, large, _ = await history(desk)
@@ -112,7 +107,7 @@ async def test_a_tighter_policy_on_the_history(tmp_path: Path, at: Shown) -> Non
     assert body["changes"][0]["was"] == {"allowed": True, "code": None}
     assert body["changes"][0]["would_be"]["codes"] == ["LIVE_QUANTITY_LIMIT_REFUSED"]
     shown = cli("policy", "test", draft(tmp_path), *SINCE).out
-    assert large in shown and "would be refused 1 orders; 300 USD; LIVE_QUANTITY_LIMIT_REFUSED 1" in shown
+    assert large in shown and "would be refused 1 order; 300 USD; LIVE_QUANTITY_LIMIT_REFUSED 1" in shown
 
 
 async def test_a_looser_policy_on_the_history(tmp_path: Path, at: Shown) -> None:
@@ -138,6 +133,8 @@ async def test_only_the_span_that_was_asked_for(tmp_path: Path, at: Shown) -> No
     moment = "2026-11-23T15:00:01Z"
     assert cli("policy", "test", draft(tmp_path), *SINCE, "--until", moment, "--json").json["decisions"] == 6
     assert cli("policy", "test", draft(tmp_path), "--since", moment, "--json").json["decisions"] == 1
+    assert cli("policy", "test", draft(tmp_path), *SINCE, "--mode", "live", "--json").json["decisions"] == 0
+    assert cli("policy", "test", draft(tmp_path), *SINCE, "--mode", "paper", "--json").json["decisions"] == 7
 
 
 async def test_what_cannot_be_answered_is_counted(tmp_path: Path, at: Shown) -> None:
@@ -157,7 +154,7 @@ async def test_records_that_do_not_replay_come_first(tmp_path: Path, at: Shown) 
         cli = at(desk)
     answer = cli("policy", "test", draft(tmp_path), *SINCE)
     assert answer.code == 8
-    assert answer.out.startswith("1 records do not come out as they were recorded") and "audit replay" in answer.out
+    assert answer.out.startswith("1 record not as it was decided, and left out:") and "audit replay" in answer.out
     (left_out,) = cli("policy", "test", draft(tmp_path), *SINCE, "--json").json["not_replayed"]
     assert left_out["seq"] == 1
 

@@ -10,6 +10,8 @@ from pathlib import Path
 
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.orders import parse_intent
+from ibgw_tui.service.leasing import LEASE_SECONDS
+from ibgw_tui.service.routing import PULSE_SECONDS
 from ibgw_tui.store import OrderStore
 from ibgw_tui.wiring.clock import utc_now
 from tests.makers import an_intent_data
@@ -58,4 +60,30 @@ def test_a_router_without_a_screen_previews_and_hands_over(tmp_path: Path) -> No
                 router.kill()
                 router.communicate()
     assert store.lease() is None and store.verify_audit().ok
+    store.close()
+
+
+def test_the_place_of_a_killed_router_is_taken_within_seconds_and_not_before_it_is_safe(tmp_path: Path) -> None:
+    store = OrderStore.open(tmp_path / "desk.sqlite3", clock=utc_now)
+    routers = []
+    try:
+        routers.append(a_router(tmp_path))
+        heard(routers[0], "this process is the router")
+        routers.append(a_router(tmp_path))
+        heard(routers[1], "another process is the router; waiting")
+        routers[0].kill()
+        routers[0].wait(timeout=10)
+        died = time.monotonic()
+        before = store.lease()
+        assert before is not None and before.pid == routers[0].pid
+        while (lease := store.lease()) is None or lease.pid != routers[1].pid:
+            assert time.monotonic() - died < 20, "nobody took over"
+            time.sleep(0.02)
+        # Its last sign of life was up to a second old when it died.
+        assert time.monotonic() - died > LEASE_SECONDS - PULSE_SECONDS - 0.5
+        assert lease.token > before.token
+    finally:
+        for router in routers:
+            router.kill()
+            router.communicate()
     store.close()

@@ -91,7 +91,8 @@ def shapes(made: Instrument) -> list[tuple[str, Side, OrderType, dict[str, Decim
         ("trail from a stop", BUY, TRAIL, {"trailing_amount": trail, "stop_price": ask + 3 * tick}),
         ("trail limit near", BUY, TRAIL_LIMIT, {"trailing_amount": trail, "limit_offset": tick}),
         ("trail limit far", BUY, TRAIL_LIMIT, {"trailing_amount": trail, "limit_offset": abs(ask) + 7 * tick}),
-        ("trail limit", SELL, TRAIL_LIMIT, {"trailing_amount": trail, "limit_offset": tick}),
+        ("trail limit near", SELL, TRAIL_LIMIT, {"trailing_amount": trail, "limit_offset": tick}),
+        ("trail limit far", SELL, TRAIL_LIMIT, {"trailing_amount": trail, "limit_offset": abs(ask) + 7 * tick}),
     ]
 
 
@@ -118,6 +119,16 @@ def worst_case(made: Instrument, side: Side, kind: OrderType, prices: dict[str, 
     worst = base * (1 + Fraction(HAIRCUT, 10_000))
     limit = base + Fraction(prices["limit_offset"]) if "limit_offset" in prices and side is BUY else worst
     return max(worst, limit, key=abs)
+
+
+def highest(made: Instrument, kind: OrderType, prices: dict[str, Decimal]) -> Fraction:
+    """The most that a buy may pay: the haircut counts upward, at negative prices too."""
+    if made.name != "negative" or "limit_price" in prices:
+        return worst_case(made, BUY, kind, prices)
+    touch = Fraction(made.d("ask"))
+    trail = Fraction(prices.get("trailing_amount", 0)) + abs(touch) * Fraction(prices.get("trailing_percent", 0)) / 100
+    base = max(touch, Fraction(prices["stop_price"])) if "stop_price" in prices else touch + trail
+    return max(base + abs(base) * Fraction(HAIRCUT, 10_000), base + Fraction(prices.get("limit_offset", 0)))
 
 
 def order_of(made: Instrument, side: Side, kind: OrderType, prices: dict[str, Decimal], **changes: Any) -> OrderTerms:
@@ -451,7 +462,7 @@ def test_duplicates(made: Instrument, side: Side, kind: OrderType, prices: dict[
 @pytest.mark.parametrize(("made", "side", "kind", "prices"), SHAPES)
 def test_own_orders_that_could_meet(made: Instrument, side: Side, kind: OrderType, prices: dict[str, Decimal]) -> None:
     order, tick = order_of(made, side, kind, prices), made.d("tick")
-    reach = plain(worst_case(made, side, kind, prices))
+    reach = plain(highest(made, kind, prices) if side is BUY else worst_case(made, side, kind, prices))
     other = SELL if side is BUY else BUY
     for away, status in ((-tick, REFUSE), (Decimal(0), REFUSE), (tick, PASS)):
         theirs = reach + away if side is BUY else reach - away
@@ -514,7 +525,8 @@ POSITIONS: list[tuple[Side, dict[str, str], str, CheckStatus]] = [
 @pytest.mark.parametrize(("side", "held", "observed", "status"), POSITIONS)
 def test_position_of_each_side_alone(side: Side, held: dict[str, str], observed: str, status: CheckStatus) -> None:
     made = BY_NAME["stock"]
-    position = PositionFacts(**{name: Decimal(value) for name, value in held.items()})
+    given: dict[str, Any] = {name: Decimal(value) for name, value in held.items()}
+    position = PositionFacts(**given)
     order = order_of(made, side, LIMIT, {"limit_price": Decimal(100)})
     found = the("max_position", order, policy_of(made, max_position=Decimal(10)), context_of(made, position=position))
     assert (found.status, found.observed) == (status, observed)

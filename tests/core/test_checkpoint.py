@@ -92,7 +92,16 @@ def test_a_damaged_line_is_another_checkpoint_or_none(data: st.DataObject) -> No
 
 
 @pytest.mark.parametrize(
-    "text", ["", "null", "[]", "{}", '{"size":1}', a_checkpoint(5).line().replace('"size":5', '"size":5.0')]
+    "text",
+    [
+        "",
+        "null",
+        "[]",
+        "{}",
+        '{"size":1}',
+        a_checkpoint(5).line().replace('"size":5', '"size":5.0'),
+        a_checkpoint(5).line().replace('"origin":"', '"origin":"0'),
+    ],
 )
 def test_what_is_no_checkpoint(text: str) -> None:
     with pytest.raises(ValueError):

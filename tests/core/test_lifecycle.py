@@ -103,3 +103,67 @@ def test_advance_follows_the_tables_and_nothing_else(status: Status, signal: Sig
 def test_the_sets_cover_everything_once() -> None:
     assert not OPEN & AT_BROKER and not OPEN & TERMINAL and not AT_BROKER & TERMINAL
     assert set(Status) == OPEN | AT_BROKER | TERMINAL
+
+
+ROADS = """
+staged: previewed > pending, refuse > refused, withdraw > withdrawn, revise > superseded, expire > expired
+refused:
+pending: approve > approved, reject > rejected, ask_changes > changes_requested, withdraw > withdrawn, revise > superseded, expire > expired, go_stale > stale
+changes_requested: reject > rejected, withdraw > withdrawn, revise > superseded, expire > expired
+rejected:
+withdrawn:
+expired:
+stale: refresh > pending, refuse > refused, reject > rejected, withdraw > withdrawn, revise > superseded, expire > expired
+superseded:
+approved: send > sending, recall > pending, void > pending, reject > rejected, withdraw > withdrawn, revise > superseded, expire > expired, go_stale > stale
+sending: acknowledge > working, fill_part > partially_filled, fill > filled, cancel > cancelled, broker_reject > rejected_by_broker, not_sent > not_placed, lose > in_doubt, ask_cancel > cancel_requested
+in_doubt: acknowledge > working, fill_part > partially_filled, fill > filled, cancel > cancelled, broker_reject > rejected_by_broker, replace > superseded, write_off > not_placed, ask_cancel > in_doubt
+working: acknowledge > working, fill_part > partially_filled, fill > filled, cancel > cancelled, broker_reject > rejected_by_broker, replace > superseded, lose > in_doubt, ask_cancel > cancel_requested
+partially_filled: acknowledge > partially_filled, fill_part > partially_filled, fill > filled, cancel > cancelled, broker_reject > rejected_by_broker, replace > superseded, lose > in_doubt, ask_cancel > cancel_requested
+cancel_requested: acknowledge > cancel_requested, fill_part > cancel_requested, fill > filled, cancel > cancelled, broker_reject > rejected_by_broker, cancel_refused > working, replace > superseded, ask_cancel > cancel_requested, not_sent > not_placed, lose > in_doubt
+filled: fill > filled
+cancelled: cancel > cancelled, fill_part > cancelled, fill > filled
+rejected_by_broker: acknowledge > working, fill_part > partially_filled, fill > filled, cancel > cancelled, broker_reject > rejected_by_broker
+not_placed: acknowledge > working, fill_part > partially_filled, fill > filled, cancel > cancelled, broker_reject > rejected_by_broker
+"""
+MAY_SAY = """
+previewed: router
+refuse: router
+expire: router
+go_stale: router
+refresh: router
+withdraw: agent
+revise: agent operator
+approve: operator
+reject: operator
+ask_changes: operator
+recall: operator
+write_off: operator
+void: agent operator router
+ask_cancel: agent operator router
+send: router
+not_sent: router
+lose: router
+acknowledge: broker
+fill_part: broker
+fill: broker
+cancel: broker
+broker_reject: broker
+cancel_refused: broker
+replace: broker
+"""
+
+
+def test_the_tables_once_more() -> None:
+    """Written down a second time, as `from: signal > to`: a road that is added or lost is meant, or is seen here."""
+    rows = [line.partition(":") for line in ROADS.strip().splitlines()]
+    pairs = {status: [road.split(" > ") for road in roads.split(",") if road.strip()] for status, _, roads in rows}
+    written = {status: {signal.strip(): follower for signal, follower in found} for status, found in pairs.items()}
+    assert written == {
+        status.value: {signal.value: follower.value for signal, follower in row.items()}
+        for status, row in TRANSITIONS.items()
+    }
+    speakers = [line.partition(":") for line in MAY_SAY.strip().splitlines()]
+    assert {signal: set(who.split()) for signal, _, who in speakers} == {
+        signal.value: {actor.value for actor in actors} for signal, actors in AUTHORITY.items()
+    }

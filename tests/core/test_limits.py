@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 
@@ -132,6 +133,17 @@ def test_a_quote_in_another_currency_is_said_where_it_matters() -> None:
     for check in ("max_notional", "session_notional"):
         found = finding(check, terms(order_type=OrderType.MARKET, limit_price=None), market=foreign)
         assert (found.status, found.code) == (REFUSE, "LIVE_CURRENCY_MISMATCH")
+
+
+@pytest.mark.parametrize(("side", "foreign"), [(Side.BUY, "ask"), (Side.SELL, "bid")])
+def test_the_side_an_order_trades_with_must_be_in_its_currency(side: Side, foreign: str) -> None:
+    order = terms(side=side, order_type=OrderType.MARKET, limit_price=None)
+    for name in ("bid", "ask"):
+        changes: dict[str, Any] = {name: Price(Decimal(100), "EUR")}
+        market = replace(a_market(), **changes)
+        codes = {check: finding(check, order, market=market).code for check in ("max_notional", "price_collar")}
+        usual = {"max_notional": "LIVE_NOTIONAL_LIMIT_REFUSED", "price_collar": "LIVE_PRICE_COLLAR_REFUSED"}
+        assert codes == (dict.fromkeys(usual, "LIVE_CURRENCY_MISMATCH") if name == foreign else usual)
 
 
 def test_amount_and_limit_in_different_currencies() -> None:

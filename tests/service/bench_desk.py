@@ -19,6 +19,7 @@ from ibgw_tui.core.broker import (
     CancelRefused,
     CommissionReport,
     ExecutionReport,
+    LinkState,
     OrderReport,
     Position,
     Quote,
@@ -28,7 +29,7 @@ from ibgw_tui.core.broker import (
 from ibgw_tui.core.errors import InvalidRequest
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.orders import BrokerOrder, Contract, OrderIntent
-from ibgw_tui.core.records import OrderRecord
+from ibgw_tui.core.records import ComparisonMade, OrderRecord
 from ibgw_tui.core.rules import DeskRules, LiveRules
 from ibgw_tui.core.terms import KillSwitch, Mode, QuoteStatus
 from ibgw_tui.service.asking import Asking
@@ -54,6 +55,7 @@ class ScriptedBroker:
     bid: str | None = "99"
     ask: str | None = "101"
     placed: list[BrokerOrder] = field(default_factory=list)
+    modified: list[BrokerOrder] = field(default_factory=list)
     cancelled: list[str] = field(default_factory=list)
     place_error: Exception | None = None
     before_place: Callable[[], Any] | None = None
@@ -100,6 +102,11 @@ class ScriptedBroker:
             raise self.place_error
         self.placed.append(order)
 
+    async def modify(self, order: BrokerOrder) -> None:
+        if self.place_error is not None:
+            raise self.place_error
+        self.modified.append(order)
+
     async def cancel(self, order_ref: str) -> None:
         self.cancelled.append(order_ref)
 
@@ -115,6 +122,12 @@ class ScriptedBroker:
 
 class BenchDesk:
     """All roles over one store, and shortcuts for the steps of an order's life."""
+
+    store: OrderStore
+    health: AuditHealth
+    staging: Staging
+    review: Review
+    views: Views
 
     def __init__(self, thread: StoreThread, store_path: Path, clock: SettableClock, rules: DeskRules) -> None:
         self.thread, self.path, self.clock, self.rules = thread, store_path, clock, rules
@@ -133,7 +146,7 @@ class BenchDesk:
             self.review = Review(store, rules=self.rules, make_id=self.make_id, health=self.health)
             self.views = Views(store, rules=self.rules, clock=self.clock, health=self.health)
             with store.write() as change:
-                lease = change.take_lease("router-test", 1, expires_after_seconds=5)
+                lease = change.take_lease("router-test", 1)
                 assert lease is not None
                 self.lease_token = lease.token
 
@@ -160,6 +173,17 @@ class BenchDesk:
         quote = await self.broker.quote(a_contract())
         facts = [await self.broker.account(account) for account in self.broker.accounts]
         await self.do(lambda: self.store.put_facts(quotes=[quote], accounts=facts))
+
+    async def compared(self) -> None:
+        """What a router does that is connected, and finds the broker's records complete."""
+        link = (LinkState.CONNECTED.value, "", self.clock())
+        made = ComparisonMade(self.clock(), complete=True, looked_up=0, absent=0)
+
+        def put() -> None:
+            self.store.put_facts(link=link)
+            self.store.put_comparison(made, list(self.store.absences().values()))
+
+        await self.do(put)
 
     async def staged(self, **changes: Any) -> OrderRecord:
         return (await self.do(lambda: self.staging.stage(an_intent_data(**changes)))).record
@@ -217,6 +241,7 @@ async def bench_desk(folder: Path, *, opened: bool = True, **changes: Any) -> As
     desk = BenchDesk(thread, path, clock, rules(**changes))
     await desk.open()
     if opened:
+        await desk.compared()
         state = await desk.do(lambda: desk.review.open_switch("start of day"))
         assert state.state is KillSwitch.OPEN
     try:

@@ -98,12 +98,13 @@ async def test_what_was_gathered_is_decided(tmp_path: Path) -> None:
     )
     async with bench_desk(tmp_path, policies={"example": policy}) as desk:
         await desk.pending(quantity="5")
-        for changes, outcome in [
+        others: list[tuple[dict[str, Any], Outcome]] = [
             ({"duplicate_window_seconds": 30}, Outcome.UNCHANGED),
             ({"duplicate_window_seconds": 61}, Outcome.NOT_DECIDABLE),
             ({"max_position": Decimal(4)}, Outcome.WOULD_REFUSE),
             ({"max_spread_bps": 100}, Outcome.WOULD_REFUSE),
-        ]:
+        ]
+        for changes, outcome in others:
             (each,) = await tried(desk, policy.replaced(**changes))
             assert each.outcome is outcome, changes
 

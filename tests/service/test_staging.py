@@ -109,11 +109,20 @@ async def test_an_agent_may_stop_everything_and_open_nothing(tmp_path: Path) -> 
         state = await desk.do(lambda: desk.staging.arm_kill_switch("something is odd"))
         assert state.state is KillSwitch.CLOSED
         verbs = {name for name in dir(desk.staging) if not name.startswith("_")}
-        assert verbs == {"arm_kill_switch", "ask_cancel", "look_up", "own", "stage", "switch", "withdraw"}
+        assert verbs == {
+            "arm_kill_switch",
+            "ask_cancel",
+            "look_up",
+            "own",
+            "stage",
+            "stage_modify",
+            "switch",
+            "withdraw",
+        }
 
 
 async def test_a_moment_that_has_passed_is_no_good_till(tmp_path: Path) -> None:
     async with bench_desk(tmp_path) as desk:
-        with pytest.raises(InvalidRequest, match="good_till: 2026-11-23T14:59:59.000000Z has passed"):
+        with pytest.raises(InvalidRequest, match=r"good_till: 2026-11-23T14:59:59\.000000Z has passed"):
             await desk.staged(time_in_force="gtd", good_till="2026-11-23T14:59:59Z")
         assert (await desk.staged(time_in_force="gtd", good_till="2026-11-23T15:00:01Z")).intent.good_till is not None

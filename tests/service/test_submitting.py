@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from ibgw_tui.core.broker import BrokerSnapshot, BrokerState, CancelRefused, Report
+from ibgw_tui.core.broker import BrokerState, CancelRefused, Report
 from ibgw_tui.core.errors import Conflict, NotConnected, OutcomeUnknown
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.orders import ApprovalStatus
-from ibgw_tui.core.records import OrderRecord
 from ibgw_tui.service.hearing import hear
 from ibgw_tui.service.routing import Router
 from tests.service.bench_desk import BenchDesk, bench_desk, fill, working
@@ -211,58 +209,13 @@ async def test_what_fits_nothing_is_a_discrepancy_and_changes_nothing(tmp_path: 
         assert len(await desk.do(lambda: desk.store.discrepancies())) == 3
 
 
-# ---- recovery
+# ---- the router, all loops together
 
 
 def a_router(desk: BenchDesk) -> Router:
     return Router(
         desk.thread, desk.broker, rules=desk.rules, health=desk.health, clock=desk.clock, make_id=desk.make_id, pid=1
     )
-
-
-async def after_a_crash(desk: BenchDesk, order: OrderRecord, snapshot: Callable[[], BrokerSnapshot]) -> OrderRecord:
-    desk.broker.snapshots = snapshot()
-    router = a_router(desk)
-    router._lease = await desk.do(lambda: desk.store.lease())
-    await router._reconcile([await desk.read(order.order_ref)])
-    return await desk.read(order.order_ref)
-
-
-async def test_after_a_crash_an_order_is_adopted_or_in_doubt_and_never_sent_again(tmp_path: Path) -> None:
-    async with bench_desk(tmp_path) as desk:
-        order = await desk.sent(quantity="10")
-
-        def nothing() -> BrokerSnapshot:
-            return BrokerSnapshot(complete=True, open_orders=(), completed_orders=(), executions=(), at=desk.clock())
-
-        assert (await after_a_crash(desk, order, nothing)).status is Status.IN_DOUBT
-        found = nothing().replaced(executions=(fill(order, desk.clock, "10"),))
-        assert (await after_a_crash(desk, order, lambda: found)).status is Status.FILLED
-        assert len(desk.broker.placed) == 1
-
-
-async def test_an_order_that_nobody_answers_is_looked_up(tmp_path: Path) -> None:
-    """Not in doubt at once, in doubt when an answer is overdue, and adopted when the broker's records show it."""
-    async with bench_desk(tmp_path) as desk:
-        order = await desk.sent()
-        router = a_router(desk)
-        router._lease = await desk.do(lambda: desk.store.lease())
-        assert await desk.do(lambda: router._unanswered(desk.store)) == []
-        desk.clock.forward(seconds=10)
-        overdue = await desk.do(lambda: router._unanswered(desk.store))
-        assert [record.order_ref for record in overdue] == [order.order_ref]
-        await router._reconcile(overdue)
-        assert (await desk.read(order.order_ref)).status is Status.IN_DOUBT
-        desk.broker.snapshots = BrokerSnapshot(
-            complete=True,
-            open_orders=(working(order, desk.clock),),
-            completed_orders=(),
-            executions=(),
-            at=desk.clock(),
-        )
-        await router._reconcile(await desk.do(lambda: router._unanswered(desk.store)))
-        assert (await desk.read(order.order_ref)).status is Status.WORKING
-        assert len(desk.broker.placed) == 1
 
 
 async def test_the_router_leads_an_order_from_staged_to_the_wire(tmp_path: Path) -> None:

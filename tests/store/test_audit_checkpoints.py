@@ -17,7 +17,7 @@ from ibgw_tui.core.lifecycle import Actor
 from ibgw_tui.core.terms import KillSwitch
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.verifying import quick_look
-from ibgw_tui.service.witness import Witness
+from ibgw_tui.service.witness import ENTRIES, Witness
 from ibgw_tui.store import OrderStore
 from ibgw_tui.store.checkpoints import KEY_FILE, Checkpoints, read_checkpoint
 from ibgw_tui.wiring.operator_side import operator_desk
@@ -143,6 +143,11 @@ def test_at_start_every_few_minutes_and_at_the_kill_switch(saved: Checkpoints, h
     (home / "KILL").touch()
     assert why() == "kill switch"
     stage(store, "o-aaaa3")
+    with store.write() as change:
+        for number in range(ENTRIES):
+            change.add_discrepancy(f"number {number}")
+    assert why() == "interval", "a busy desk does not wait for the minutes"
+    stage(store, "o-aaaa4")
     clock.forward(hours=-2)  # the clock stepped back: the next one is not two hours away
     assert why() == "interval"
     store.close()
@@ -159,9 +164,12 @@ async def test_a_router_writes_one_at_start_and_one_at_its_end(saved: Checkpoint
         rules(),
         broker=ScriptedBroker(clock),
         witness=witness,
-        clock=clock,  # type: ignore[arg-type]
+        clock=clock,
     ) as desk:
         await _until(lambda: len(saved.read().good) == 1)
+        async with asyncio.timeout(10):
+            while (await desk.desk()).against_opening:  # until the router is connected, and has compared
+                await asyncio.sleep(0.01)
         await desk.open_switch("go")
         await _until(lambda: len(saved.read().good) == 2)
         await desk.close_switch("lunch")
@@ -172,6 +180,17 @@ async def test_a_router_writes_one_at_start_and_one_at_its_end(saved: Checkpoint
     newest = saved.newest()
     assert newest is not None and (newest.size, newest.head) == store.audit_head()
     store.close()
+
+
+async def test_leaving_right_after_a_commit_does_not_hang(saved: Checkpoints, home: Path) -> None:
+    """The doorbell rings in the very moment in which the router is told to stop."""
+    clock = SettableClock()
+    for number in range(10):
+        async with asyncio.timeout(20):
+            async with operator_desk(home / DATABASE, rules(), broker=ScriptedBroker(clock), clock=clock) as desk:
+                await _until(lambda desk=desk: desk.is_router)
+                await asyncio.sleep(0.02)
+                await desk.close_switch(f"number {number}")
 
 
 async def _until(condition: Callable[[], bool]) -> None:
@@ -194,7 +213,7 @@ async def test_a_router_on_a_cut_log_does_not_pass_the_audit_gate(saved: Checkpo
         rules(),
         broker=ScriptedBroker(clock),
         witness=Witness(saved, clock=clock),
-        clock=clock,  # type: ignore[arg-type]
+        clock=clock,
     ) as desk:
         state = await desk.desk()
         assert not state.audit_ok and "cut off" in state.audit_problem

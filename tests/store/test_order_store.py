@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 from concurrent.futures import ThreadPoolExecutor
@@ -18,6 +19,7 @@ from ibgw_tui.core.audit import GENESIS
 from ibgw_tui.core.broker import AccountFacts, Position
 from ibgw_tui.core.errors import Conflict, InvalidRequest, NotFound, NotPermitted, OrderStoreError, SettingsError
 from ibgw_tui.core.lifecycle import Actor, IllegalTransition, Signal, Status
+from ibgw_tui.core.orders import digest_of
 from ibgw_tui.core.terms import KillSwitch, Mode
 from ibgw_tui.store import OrderStore
 from tests.makers import (
@@ -308,13 +310,16 @@ def test_one_router_at_a_time(tmp_path: Path) -> None:
     clock = SettableClock()
     with a_store(tmp_path, clock) as store, a_store(tmp_path, clock) as other:
         with store.write() as change:
-            first = change.take_lease("router-1", 1, expires_after_seconds=5)
+            first = change.take_lease("router-1", 1)
         assert first is not None
+        seen = other.lease()
         with other.write() as change:
-            assert change.take_lease("router-2", 2, expires_after_seconds=5) is None
-        clock.forward(seconds=5)
+            assert change.take_lease("router-2", 2) is None
+        with store.write() as change:
+            assert change.beat(first.token)
         with other.write() as change:
-            second = change.take_lease("router-2", 2, expires_after_seconds=5)
+            assert change.take_lease("router-2", 2, over=seen) is None, "it has given a sign of life since"
+            second = change.take_lease("router-2", 2, over=other.lease())
         assert second is not None and second.token > first.token
         with store.write() as change:
             assert not change.beat(first.token)
@@ -324,18 +329,19 @@ def test_one_router_at_a_time(tmp_path: Path) -> None:
             change.release_lease(second.token)
         assert other.lease() is None
         with store.write() as change:
-            third = change.take_lease("router-1", 1, expires_after_seconds=5)
+            third = change.take_lease("router-1", 1)
         assert third is not None and third.token > second.token
 
 
-def test_a_clock_that_steps_back_does_not_free_the_lease(tmp_path: Path) -> None:
+@pytest.mark.parametrize("hours", [-1, 1])
+def test_a_clock_that_is_set_does_not_free_the_lease(tmp_path: Path, hours: int) -> None:
     clock = SettableClock()
     with a_store(tmp_path, clock) as store:
         with store.write() as change:
-            change.take_lease("router-1", 1, expires_after_seconds=5)
-        clock.forward(hours=-1)
+            change.take_lease("router-1", 1)
+        clock.forward(hours=hours)
         with store.write() as change:
-            assert change.take_lease("router-2", 2, expires_after_seconds=5) is None
+            assert change.take_lease("router-2", 2) is None
 
 
 # ---- idempotency
@@ -464,3 +470,18 @@ def test_the_settings_that_keep_commits_are_in_force(tmp_path: Path) -> None:
             for name in ("journal_mode", "synchronous", "foreign_keys")
         }
         assert found == {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1}
+
+
+def test_a_preview_of_an_earlier_version_keeps_the_digest_it_was_approved_with(tmp_path: Path) -> None:
+    """A field that did not exist then is not in its bytes, and must not make them look altered."""
+    with a_store(tmp_path) as store:
+        record = pending(store)
+        assert record.preview is not None
+        body = record.preview.model_dump(mode="json")
+        del body["intent"]["modifies"]
+        old = digest_of("preview", body)
+        assert old != record.preview.digest
+    forced(tmp_path, f"UPDATE previews SET body = '{json.dumps(body)}', digest = '{old}'")
+    with a_store(tmp_path) as store:
+        again = store.order(record.order_ref)
+        assert again is not None and again.preview is not None and again.preview.digest == old

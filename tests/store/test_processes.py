@@ -15,7 +15,6 @@ import pytest
 from ibgw_tui.core.errors import OrderStoreError
 from ibgw_tui.core.orders import ApprovalStatus
 from ibgw_tui.store import OrderStore
-from tests.makers import SettableClock
 from tests.store._helpers import DATABASE, a_store, approved, stage, started
 
 Crowd = list[subprocess.Popen[str]]
@@ -100,7 +99,7 @@ def test_one_key_is_one_order_for_whoever_asks(tmp_path: Path) -> None:
 LEASE = """
 store = desk()
 with store.write() as change:
-    lease = change.take_lease("router-dead", 4242, expires_after_seconds=5)
+    lease = change.take_lease("router-dead", 4242)
 say(lease.token)
 time.sleep(60)
 """
@@ -112,13 +111,12 @@ def test_the_lease_of_a_killed_router_is_taken_over_when_it_is_stale(tmp_path: P
     token = int(process.stdout.readline())
     process.kill()
     process.communicate()
-    clock = SettableClock()
-    with a_store(tmp_path, clock) as store:
+    with a_store(tmp_path) as store:
+        seen = store.lease()
         with store.write() as change:
-            assert change.take_lease("router-2", 2, expires_after_seconds=5) is None, "it may only be slow"
-        clock.forward(seconds=6)
+            assert change.take_lease("router-2", 2) is None, "it may only be slow"
         with store.write() as change:
-            taken = change.take_lease("router-2", 2, expires_after_seconds=5)
+            taken = change.take_lease("router-2", 2, over=seen)
         assert taken is not None and taken.token > token
 
 

@@ -65,7 +65,7 @@ async def test_no_approval_hits_an_order_other_than_the_one_displayed(tmp_path: 
     config = write_demo_settings(home, mode="paper", seed=1, hold_back=60)
     loaded = load_config(config, {}, {})
     with open_desk_side(loaded) as side:
-        side.review.open_switch("a burst is coming")
+        side.review.open_switch("a burst is coming", override="nothing was sent yet")
     displayed: dict[str, str] = {}
     draw = random.Random(7)
     async with open_desk(loaded) as desk:

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from ib_async import IB, StartupFetch
 
+from ibgw_tui.exchange.instruments import AAPL
 from ibgw_tui.twsim import acts
 from ibgw_tui.twsim.control import Impossible
 from tests.twsim.bench import ACCOUNT, Bench, aapl, an_order, errors_of, place, raw, until
@@ -486,3 +487,47 @@ async def test_what_arrives_behind_a_broken_link_was_never_received(bench: Bench
     await until(lambda: not ib.isConnected())
     assert len(bench.received("place_order")) == 1
     assert await look_up(bench) == {}
+
+
+async def test_what_waited_for_the_link_under_another_login_is_not_sent_under_this_one(bench: Bench) -> None:
+    ib = await bench.connect()
+    bench.do(acts.Connectivity(state="lost"))
+    place(ib, an_order(lmtPrice=90, orderRef="paper", account=ACCOUNT))
+    await bench.settle(ib)
+    bench.do(acts.Restart(mode="live"))
+    bench.do(acts.Connectivity(state="restored"))
+    await asyncio.sleep(0.05)
+    assert bench.tws.desk.trading.book.orders == {}
+    assert not bench.tws.desk.exchange.snapshot(ACCOUNT).open_orders
+
+
+async def test_a_cancel_that_waited_may_come_too_late(bench: Bench) -> None:
+    ib = await bench.connect()
+    trade = place(ib, an_order(lmtPrice=90))
+    await bench.settle(ib)
+    bench.do(acts.Connectivity(state="lost"))
+    ib.cancelOrder(trade.order)
+    await bench.settle(ib)
+    bench.do(acts.Fill())
+    bench.do(acts.Connectivity(state="restored"))
+    await bench.moved(ib)
+    assert trade.orderStatus.status == "Filled" and [f.execution.shares for f in trade.fills] == [10]
+
+
+async def test_a_bracket_that_was_never_transmitted_is_cancelled_whole(bench: Bench) -> None:
+    ib = await bench.connect()
+    parent = place(ib, an_order(lmtPrice=90, orderId=20, transmit=False, orderRef="p"))
+    place(ib, an_order("LMT", "SELL", lmtPrice=110, orderId=21, parentId=20, transmit=False, orderRef="c"))
+    await bench.settle(ib)
+    raw(ib).cancelOrder(parent.order.orderId)
+    await bench.settle(ib)
+    assert await look_up(bench) == {}
+
+
+async def test_manual_orders_are_judged_like_all_others(bench: Bench) -> None:
+    with pytest.raises(Impossible, match="not taken"):
+        bench.do(acts.ManualOrder(con_id=AAPL, side="BUY", quantity=Decimal(1), limit_price=Decimal("90.001")))
+    bench.do(acts.ManualOrder(con_id=AAPL, side="BUY", quantity=Decimal(500_000), order_ref="big"))
+    assert await look_up(bench) == {"big": "Inactive"}
+    with pytest.raises(Impossible, match="rejected"):
+        bench.do(acts.Fill(order_ref="big"))

@@ -488,13 +488,23 @@ async def test_what_was_typed_into_tws_can_be_bound_by_client_0(bench: Bench) ->
     zero = await bench.connect(0)
     [mine] = zero.openTrades()
     assert mine.order.orderId == -1 and mine.order.permId == seen.order.permId
+    bound: list[tuple[int, ...]] = []
+    wrapper: Any = zero.wrapper
+    wrapper.orderBound = lambda *told: bound.append(told)
     bench.do(manual)
     await bench.settle(zero)
     assert sorted(trade.order.orderId for trade in zero.openTrades()) == [-2, -1]
+    assert bound == [(zero.openTrades()[-1].order.permId, 0, -2)]
     zero.cancelOrder(mine.order)
     await bench.moved(zero)
     assert {trade.orderStatus.status for trade in zero.trades()} == {"Cancelled", "Submitted"}
     assert await zero.reqCompletedOrdersAsync(True) == []
+    zero.reqAutoOpenOrders(False)
+    await bench.settle(zero)
+    bench.do(manual)
+    await bench.settle(zero)
+    assert 0 in {trade.order.orderId for trade in await other.reqAllOpenOrdersAsync()}, "nobody has bound the third one"
+    assert sorted(trade.order.orderId for trade in await zero.reqOpenOrdersAsync()) == [-3, -2]
     heard = errors_of(other)
     other.reqAutoOpenOrders(True)
     await bench.settle(other)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 
 import pytest
 from hypothesis import given
@@ -10,14 +11,17 @@ from hypothesis import strategies as st
 from ib_async import IB, StartupFetchNONE
 
 from ibgw_tui.core.terms import Mode
+from ibgw_tui.exchange.instruments import AAPL
 from ibgw_tui.twsim import acts
 from ibgw_tui.twsim.desk import Settings
-from ibgw_tui.twsim.messages import encode
+from ibgw_tui.twsim.layout import write
+from ibgw_tui.twsim.messages import REQUESTS, encode
 from ibgw_tui.twsim.server import NotLoopback, TwsServer
 from ibgw_tui.twsim.session import Pace
 from ibgw_tui.twsim.wire import HIGHEST, LOWEST, Frames, Hello, Malformed, frame, split
 from tests.makers import SettableClock
 from tests.twsim.bench import ACCOUNT, Bench, a_tws, aapl, an_order, errors_of, place, raw, until
+from tests.twsim.test_layouts import sample
 
 Wire = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -186,6 +190,39 @@ async def test_what_cannot_be_read_is_answered_and_harms_nobody(bench: Bench) ->
     assert await asyncio.wait_for(reader.read(), 5) == b""
     writer.close()
     await bench.connect()
+
+
+JUNK = ["x", "-1", "9" * 40, "1e999999999", "1.5", "é\u202e", "NaN", "\n", "²", "BAG", "20261399 99:99:99 Mars/Base"]
+
+
+@pytest.mark.parametrize("version", [157, 178])
+@pytest.mark.parametrize("junk", JUNK)
+async def test_no_value_breaks_a_session(bench: Bench, junk: str, version: int) -> None:
+    """Every request, with this in each of its fields in turn and in all of them; it still answers."""
+    reader, writer = await dial(bench)
+    writer.write(hello(b"v157..%d" % version) + frame(["71", "2", "5", ""]))
+    for message in REQUESTS.values():
+        if message.name == "start_api":
+            continue
+        good = sample(message.layout, itertools.count(1), version) | {
+            "exchange": "SMART",
+            "conId": str(AAPL),
+            "conditions": [],
+        }
+        plain = [name for name, value in good.items() if isinstance(value, str)]
+        for changed in ({}, dict.fromkeys(plain, junk), *({name: junk} for name in plain)):
+            try:
+                texts = write(message.layout, {**good, **changed}, version)
+            except Malformed:
+                continue  # this layout cannot carry it
+            payload = "".join(text + "\0" for text in [str(message.number), *texts]).encode()
+            writer.write(len(payload).to_bytes(4, "big") + payload)
+    writer.write(frame(["104", "777777"]))
+    async with asyncio.timeout(20):
+        while (await hear(reader))[:2] != ["107", "777777"]:
+            pass
+    writer.close()
+    bench.step(3)
 
 
 async def test_a_client_that_sends_too_much_is_told_and_then_sent_away() -> None:

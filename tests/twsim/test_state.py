@@ -98,6 +98,22 @@ async def test_what_the_market_forgets_is_forgotten_here_too() -> None:
         assert [trade.order.orderRef for trade in done] == ["new"]
 
 
+async def test_a_folder_that_cannot_be_written_stops_nobody(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    async with a_tws(state_path=folder / "market.json") as bench:
+        ib = await bench.connect()
+        place(ib, an_order("MKT"))
+        await bench.moved(ib)
+        (folder / "market.json.lock").unlink()
+        folder.rmdir()
+        bench.tws._save()
+        assert "could not be saved" in caplog.text and not bench.tws.desk.is_saved
+        await bench.settle(ib)
+        folder.mkdir()
+    assert (folder / "market.json").exists()
+
+
 async def test_pinned_prices_are_kept(tmp_path: Path) -> None:
     path = tmp_path / "market.json"
     async with a_tws(state_path=path) as bench:
