@@ -246,6 +246,10 @@ class IbBroker:
     async def modify(self, order: BrokerOrder) -> None:
         order = order.model_copy(update={"exits": ()})
         asked = self._standing()
+        problems = problems_of(order, asked.managed)
+        if problems:
+            self._refuse_modify(order, 110 if "price" in problems[0] else 321, "; ".join(problems))
+            return
         if asked.is_cut_off:
             raise NotConnected("TWS has no link to Interactive Brokers; nothing was sent", user_action="wait for it")
         working = await asked.working(order.order_ref)
@@ -254,18 +258,21 @@ class IbBroker:
             raise NotConnected("the session with TWS changed meanwhile; nothing was sent", user_action="try again")
         refusal = self._why_not(order, working, session)
         if refusal is not None:
-            code, text = refusal
-            self._reports.say(ModifyRefused(order_ref=order.order_ref, code=code, text=text, at=self._clock()))
+            self._refuse_modify(order, *refusal)
             return
         assert working is not None and working.newest is not None, "what is not there was refused"
         wire = changed_order(order, working.newest)
-        working.wanted = (order.quantity, order.limit_price, order.stop_price)
+        working.wanted = order
         try:
             session.client.placeOrder(wire.orderId, wire_contract(order.contract), wire)
         except ConnectionError as error:
             raise NotConnected("the connection to TWS was lost; nothing was sent") from error
         except Exception as error:
             raise OutcomeUnknown(f"sending broke off: {type(error).__name__}: {error}") from error
+
+    def _refuse_modify(self, order: BrokerOrder, code: int, text: str) -> None:
+        """In the broker's place, and under its code: nothing was sent, the old terms stand."""
+        self._reports.say(ModifyRefused(order_ref=order.order_ref, code=code, text=text, at=self._clock()))
 
     def _why_not(self, order: BrokerOrder, working: Tracked | None, session: Session) -> tuple[int, str] | None:
         """Why an order cannot be changed, as TWS lists it just now."""

@@ -41,6 +41,7 @@ log = logging.getLogger(__name__)
 
 ZERO = Decimal(0)
 FINISHED = frozenset({BrokerState.FILLED, BrokerState.CANCELLED, BrokerState.REJECTED})
+TRAILING = frozenset({OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT})
 SAID_HERE = 0
 """The code of a notice that is our own word, not the broker's."""
 
@@ -59,6 +60,9 @@ class Tracked:
     order_type: OrderType | None
     limit_price: Decimal | None
     stop_price: Decimal | None
+    """Of a trailing order the initial one, which is known of those that were sent in this session alone."""
+    trailing_amount: Decimal | None = None
+    trailing_percent: Decimal | None = None
     state: BrokerState = BrokerState.UNACKNOWLEDGED
     filled: Decimal = ZERO
     remaining: Decimal | None = None
@@ -67,8 +71,8 @@ class Tracked:
     perm_id: int | None = None
     acknowledged: bool = False
     """TWS has shown it with a permId."""
-    wanted: tuple[Any, ...] | None = None
-    """The terms of a modify that is on the wire."""
+    wanted: BrokerOrder | None = None
+    """What a modify that is on the wire makes of it."""
     cancelling: bool = False
     rejection: str = ""
     """What a code said against it while it was alive; it counts once the status says that it is not."""
@@ -96,17 +100,19 @@ class Tracked:
             order_type=self.order_type,
             limit_price=self.limit_price,
             stop_price=self.stop_price,
+            trailing_amount=self.trailing_amount,
+            trailing_percent=self.trailing_percent,
         )
 
     @property
     def terms(self) -> tuple[Any, ...]:
         """What a modify may change."""
-        return (self.quantity, self.limit_price, self.stop_price)
+        return (self.quantity, self.limit_price, self.stop_price, self.trailing_amount, self.trailing_percent)
 
     @property
     def news(self) -> tuple[Any, ...]:
         """What is worth a report when it changes."""
-        return (self.state, self.filled, self.quantity, self.order_type, self.limit_price, self.stop_price)
+        return (self.state, self.filled, self.order_type, *self.terms)
 
 
 @dataclass(slots=True)
@@ -144,6 +150,8 @@ class Book:
             order_type=order.order_type,
             limit_price=order.limit_price,
             stop_price=order.stop_price,
+            trailing_amount=order.trailing_amount,
+            trailing_percent=order.trailing_percent,
             family=family,
         )
         self.by_id[self.client_id, order_id] = self.by_ref[order.order_ref] = tracked
@@ -168,8 +176,13 @@ class Book:
         tracked.newest = order
         tracked.order_type = ORDER_TYPES_HEARD.get(order.orderType)
         tracked.quantity = known(order.totalQuantity)
-        tracked.limit_price, tracked.stop_price = _prices(order, tracked.order_type)
-        if tracked.terms == tracked.wanted:
+        told = _prices(order, tracked.order_type)
+        trails = tracked.order_type in TRAILING
+        if trails and (tracked.wanted is None or tracked.wanted.stop_price != told["stop_price"]):
+            told["stop_price"] = tracked.stop_price  # the wire tells where the trigger stands by now
+        for name, price in told.items():
+            setattr(tracked, name, price)
+        if tracked.wanted is not None and tracked.terms == terms_of(tracked.wanted):
             tracked.wanted = None
         said = state_of(state.status)
         if said is not None and said not in FINISHED and said is not BrokerState.INACTIVE:
@@ -246,7 +259,7 @@ class Book:
             said = BrokerState.CANCELLED if filled else BrokerState.REJECTED
         quantity = max(known(order.totalQuantity), filled)
         order_type = ORDER_TYPES_HEARD.get(order.orderType)
-        limit, stop = _prices(order, order_type)
+        prices = _prices(order, order_type)
         report = OrderReport(
             order_ref=order.orderRef,
             perm_id=order.permId or None,
@@ -260,8 +273,7 @@ class Book:
             text="" if said is BrokerState.FILLED else state.completedStatus,
             at=moment_of(state.completedTime) or self.clock(),
             order_type=order_type,
-            limit_price=limit,
-            stop_price=stop,
+            **prices,
         )
         if report.order_ref:
             self.finished[report.order_ref] = report
@@ -382,14 +394,21 @@ class Book:
         return Notice(code=code, text=text, order_ref=order_ref, at=self.clock())
 
 
-def _prices(order: IbOrder, kind: OrderType | None) -> tuple[Decimal | None, Decimal | None]:
-    """Limit and stop of an order of this type. TWS writes a price that an order does not have as zero."""
-    limit = exact(order.lmtPrice) if kind in (OrderType.LIMIT, OrderType.STOP_LIMIT) else None
-    if kind in (OrderType.STOP, OrderType.STOP_LIMIT):
-        return limit, exact(order.auxPrice)
-    if kind in (OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT):
-        return limit, exact(order.trailStopPrice)
-    return limit, None
+def terms_of(order: BrokerOrder) -> tuple[Any, ...]:
+    """What a modify may change, as `Tracked.terms` has it."""
+    return (order.quantity, order.limit_price, order.stop_price, order.trailing_amount, order.trailing_percent)
+
+
+def _prices(order: IbOrder, kind: OrderType | None) -> dict[str, Decimal | None]:
+    """The prices of an order of this type. TWS writes a price that an order does not have as zero."""
+    trails, percent = kind in TRAILING, exact(order.trailingPercent) or None
+    stop = exact(order.auxPrice) if kind in (OrderType.STOP, OrderType.STOP_LIMIT) else None
+    return {
+        "limit_price": exact(order.lmtPrice) if kind in (OrderType.LIMIT, OrderType.STOP_LIMIT) else None,
+        "stop_price": exact(order.trailStopPrice) if trails else stop,
+        "trailing_amount": exact(order.auxPrice) or None if trails and percent is None else None,
+        "trailing_percent": percent if trails else None,
+    }
 
 
 def corrected_by(exec_id: str) -> str | None:

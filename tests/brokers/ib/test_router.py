@@ -11,8 +11,11 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.records import OrderRecord
+from ibgw_tui.service import routing
 from ibgw_tui.service.routing import Router
 from ibgw_tui.twsim import acts
 from tests.brokers.ib.bench import IbBench, ib_bench
@@ -40,10 +43,12 @@ class World:
                 await asyncio.sleep(0.02)
         return record
 
-    async def approved(self, **changes: Any) -> str:
-        """Staged by an agent, approved by the operator on what the router has written."""
+    async def approved(self, fault: acts.Act | None = None, **changes: Any) -> str:
+        """Staged by an agent, approved by the operator on what the router has written; the fault meets the submit."""
         record = await self.desk.staged(**changes)
         await self.until(record.order_ref, Status.PENDING)
+        if fault is not None:
+            self.bench.do(fault)
 
         def look() -> Any:
             return self.desk.views.ticket(record.order_ref).shown
@@ -84,6 +89,13 @@ async def a_world(folder: Path) -> AsyncIterator[World]:
                 await asyncio.gather(*tasks, return_exceptions=True)
 
 
+@pytest.fixture(autouse=True)
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The router's pauses, as short as the market's steps are here."""
+    for name, seconds in (("RETRY_SECONDS", 0.1), ("PULSE_SECONDS", 0.1), ("ASK_AFTER_SECONDS", 0.5)):
+        monkeypatch.setattr(routing, name, seconds)
+
+
 async def wait(condition: Callable[[], object]) -> None:
     async with asyncio.timeout(10):
         while not condition():
@@ -107,17 +119,15 @@ async def test_what_happened_to_the_link_and_to_tws_happens_to_no_order_twice(tm
         # Working; then TWS restarts, and the order fills while nobody listens.
         first = await world.approved(limit_price="98.5")
         await world.until(first, Status.WORKING)
-        bench.do(acts.Restart(seconds=Decimal("0.2")), acts.Fill(order_ref=_exchange_ref(bench, first)))
+        bench.do(acts.Restart(seconds=Decimal("0.2")), acts.Fill(order_ref=first))
         await world.until(first, Status.FILLED)
         # Taken by TWS while the link breaks: nobody hears of it, and it is found.
         await wait(lambda: bench.broker._session)
-        bench.do(acts.LoseAfter(link="close"))
-        second = await world.approved(limit_price="98.4")
+        second = await world.approved(acts.LoseAfter(link="close"), limit_price="98.4")
         await world.until(second, Status.WORKING)
         # Lost before TWS read it: never sent again, and in doubt until a person decides.
         await wait(lambda: bench.broker._session)
-        bench.do(acts.LoseBefore(link="close"))
-        third = await world.approved(limit_price="98.3")
+        third = await world.approved(acts.LoseBefore(link="close"), limit_price="98.3")
         await world.until(third, Status.IN_DOUBT)
         await wait(lambda: bench.broker._session)
         # And the one that works can still be cancelled.
@@ -127,9 +137,3 @@ async def test_what_happened_to_the_link_and_to_tws_happens_to_no_order_twice(tm
         assert sorted(bench.refs()) == sorted([first, second])
         assert (await world.desk.read(third)).status is Status.IN_DOUBT
         assert await world.desk.do(lambda: world.desk.store.discrepancies()) == []
-
-
-def _exchange_ref(bench: IbBench, order_ref: str) -> str:
-    """`acts` name an order as its client does."""
-    assert order_ref in bench.refs()
-    return order_ref
