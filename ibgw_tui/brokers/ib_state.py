@@ -185,7 +185,9 @@ class Book:
         if tracked.wanted is not None and tracked.terms == terms_of(tracked.wanted):
             tracked.wanted = None
         said = state_of(state.status)
-        if said is not None and said not in FINISHED and said is not BrokerState.INACTIVE:
+        believed = said is not None and said not in FINISHED and said is not BrokerState.INACTIVE
+        if believed and tracked.state not in FINISHED:  # an end is left by a status alone
+            assert said is not None
             self._move(tracked, said)
         return tracked, [*alarms, *self._news(tracked)]
 

@@ -57,7 +57,7 @@ class World:
             while True:
                 shown = await self.desk.do(look)
                 if shown is not None:
-                    verdict = await self.desk.do(lambda: self.desk.review.approve(shown, how={"key": "Y"}))
+                    verdict = await self.desk.do(lambda shown=shown: self.desk.review.approve(shown, how={"key": "Y"}))  # type: ignore[misc]
                     if verdict.approval is not None:
                         return record.order_ref
                 await asyncio.sleep(0.05)
