@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from ibgw_tui.config import DEFAULT_TOML, SETTINGS, Loaded, default_toml, load_config, read_policies, show
+from ibgw_tui.config import (
+    DEFAULT_TOML,
+    SETTINGS,
+    Loaded,
+    default_toml,
+    expected_accounts,
+    load_config,
+    read_policies,
+    show,
+)
 from ibgw_tui.core.errors import ErrorCode, SettingsError
 from ibgw_tui.core.policy import LimitPolicy
 from ibgw_tui.demo.settings import write_demo_settings
@@ -178,7 +187,15 @@ def test_a_policy_in_the_file_replaces_the_shipped_ones(tmp_path: Path) -> None:
         ("[desk]\napproval_ttl_seconds = 59", ["desk.approval_ttl_seconds", "60"]),
         ('[desk]\ntime_zone = "Mars/Olympus"', ["desk.time_zone", "IANA"]),
         ('[desk]\nsession_roll = "noon"', ["desk.session_roll", "HH:MM"]),
-        ('[broker]\nbackend = "ibkr"', ["broker.backend", "not available"]),
+        ('[broker]\nbackend = "tws"', ["broker.backend", "'simulated' or 'ibkr'"]),
+        ("[broker]\nport = 70000", ["broker.port", "65535"]),
+        ("[broker]\nclient_id = 0", ["broker.client_id", "1"]),
+        ('[broker]\nbackend = "ibkr"\nhost = "10.0.0.5"', ["broker.host", "another machine", "allow_other_hosts"]),
+        ('[broker]\nbackend = "ibkr"\nhost = "tws.example"', ["broker.host", "another machine"]),
+        ('[broker]\nbackend = "ibkr"\naccounts = ["U1234567"]', ["broker.mode is paper", "U1234567"]),
+        ('[broker]\nbackend = "ibkr"\nmode = "live"', ["broker.accounts", "live.allowed_accounts"]),
+        ('[broker]\nbackend = "ibkr"\nmode = "live"\naccounts = ["DU1234567"]', ["broker.mode is live", "DU1234567"]),
+        ("[broker]\nclientid = 3", ["did you mean client_id?"]),
         ('[risk]\npolicy_id = "exampl"', ["risk.policy_id", "did you mean example?"]),
         ("desk = 3", ["desk"]),
         ("[desk\n", ["not valid TOML"]),
@@ -235,3 +252,12 @@ def test_the_demo_writes_a_configuration_that_is_right(tmp_path: Path, mode: str
     config = load_config(write_demo_settings(tmp_path, mode=mode, seed=3, hold_back=1), {}, {}).config
     assert (config.broker.mode, config.broker.seed, config.desk.hold_back_seconds) == (mode, 3, 1)
     assert config.desk.home == str(tmp_path)
+
+
+def test_interactive_brokers_as_the_market(tmp_path: Path) -> None:
+    text = '[broker]\nbackend = "ibkr"\nport = 7497\n'
+    config = load(tmp_path, text, {"IBGW_BROKER__CLIENT_ID": "12"}).config
+    assert (config.broker.host, config.broker.port, config.broker.client_id) == ("127.0.0.1", 7497, 12)
+    assert expected_accounts(config) == ("DU1234567",)
+    more = load(tmp_path, text + 'accounts = ["DU1234567", "DU7654321"]\nhost = "10.0.0.5"\nallow_other_hosts = true')
+    assert expected_accounts(more.config) == ("DU1234567", "DU7654321")
