@@ -41,6 +41,8 @@ log = logging.getLogger(__name__)
 
 ZERO = Decimal(0)
 FINISHED = frozenset({BrokerState.FILLED, BrokerState.CANCELLED, BrokerState.REJECTED})
+ENDS = FINISHED | {BrokerState.INACTIVE}
+"""Believed, and left again, by the word of a status alone."""
 TRAILING = frozenset({OrderType.TRAILING_STOP, OrderType.TRAILING_STOP_LIMIT})
 SAID_HERE = 0
 """The code of a notice that is our own word, not the broker's."""
@@ -185,9 +187,7 @@ class Book:
         if tracked.wanted is not None and tracked.terms == terms_of(tracked.wanted):
             tracked.wanted = None
         said = state_of(state.status)
-        believed = said is not None and said not in FINISHED and said is not BrokerState.INACTIVE
-        if believed and tracked.state not in FINISHED:  # an end is left by a status alone
-            assert said is not None
+        if said is not None and said not in ENDS and tracked.state not in FINISHED:
             self._move(tracked, said)
         return tracked, [*alarms, *self._news(tracked)]
 

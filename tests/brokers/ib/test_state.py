@@ -60,6 +60,10 @@ def sent(book: Book, order_id: int = 5, **changes: Any) -> BrokerOrder:
     return order
 
 
+def states_of(book: Book, *references: str) -> list[BrokerState]:
+    return [book.by_ref[reference].state for reference in references]
+
+
 def test_what_is_the_same_is_told_once(book: Book) -> None:
     sent(book)
     heard = states(told(book), status(book, "Submitted"), status(book, "Submitted"), told(book))
@@ -151,9 +155,9 @@ def test_an_id_that_is_given_again_is_another_order(book: Book) -> None:
     told(book, orderRef="old", permId=100)
     status(book, "Filled", 10, perm=100)
     told(book, orderRef="new", permId=200)
-    assert book.by_ref["old"].state is BrokerState.FILLED and book.by_ref["new"].state is BrokerState.WORKING
+    assert states_of(book, "old", "new") == [BrokerState.FILLED, BrokerState.WORKING]
     status(book, "Cancelled", perm=200)
-    assert book.by_ref["old"].state is BrokerState.FILLED and book.by_ref["new"].state is BrokerState.CANCELLED
+    assert states_of(book, "old", "new") == [BrokerState.FILLED, BrokerState.CANCELLED]
     assert status(book, "Cancelled", perm=300) == [], "an identity that belongs to none of them"
 
 
@@ -165,7 +169,7 @@ def test_orders_of_other_clients_are_kept_and_not_told(book: Book) -> None:
 def test_a_trailing_trigger_moves_and_its_terms_do_not(book: Book) -> None:
     order = an_order(order_ref="o", quantity="10", order_type=OrderType.TRAILING_STOP, trailing_amount="5")
     book.sent(5, order, ())
-    trail = {"orderType": "TRAIL", "lmtPrice": 0.0, "auxPrice": 5.0}
+    trail: dict[str, Any] = {"orderType": "TRAIL", "lmtPrice": 0.0, "auxPrice": 5.0}
     first = told(book, status="PreSubmitted", trailStopPrice=95.0, **trail)
     assert states(first, told(book, status="PreSubmitted", trailStopPrice=96.0, **trail)) == [BrokerState.HELD]
     (report,) = first
@@ -181,7 +185,7 @@ def test_a_completed_order_has_no_order_id(book: Book) -> None:
         status="Filled", completedTime="20261123 09:30:05 US/Eastern", completedStatus="Filled Size: 4"
     )
     report = book.completed(IbContract(conId=AAPL), order, state)
-    assert (report.filled, report.quantity, report.remaining) == (4, 4, 0) and report.state is BrokerState.FILLED
+    assert report.filled == report.quantity == 4 and report.remaining == 0 and report.state is BrokerState.FILLED
     assert report.at.isoformat() == "2026-11-23T14:30:05+00:00" and book.knows("o")
     odd = book.completed(IbContract(conId=AAPL), order, IbOrderState(status="Inactive", completedTime="today"))
     assert odd.state is BrokerState.CANCELLED and odd.at == NOON
