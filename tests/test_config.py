@@ -254,6 +254,11 @@ def test_the_demo_writes_a_configuration_that_is_right(tmp_path: Path, mode: str
     assert config.desk.home == str(tmp_path)
 
 
+def test_the_demo_writes_a_configuration_for_a_simulated_tws(tmp_path: Path) -> None:
+    config = load_config(write_demo_settings(tmp_path, mode="paper", seed=3, hold_back=1, tws_port=4444), {}, {}).config
+    assert (config.broker.backend, config.broker.port, config.broker.mode) == ("ibkr", 4444, "paper")
+
+
 def test_interactive_brokers_as_the_market(tmp_path: Path) -> None:
     text = '[broker]\nbackend = "ibkr"\nport = 7497\n'
     config = load(tmp_path, text, {"IBGW_BROKER__CLIENT_ID": "12"}).config
