@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import difflib
 import getpass
+import ipaddress
 import json
 import re
 import stat
@@ -79,11 +80,21 @@ class DeskSection(Frozen):
 
 class BrokerSection(Frozen):
     backend: Literal["simulated", "ibkr"] = "simulated"
-    """Which market. "ibkr" is reserved: it is not available in this version."""
+    """Which market: the built-in one, or Interactive Brokers by way of TWS or IB Gateway."""
     mode: Literal["paper", "live"] = "paper"
     """What the account trades with. Live is real money."""
     seed: Annotated[int, Field(ge=0)] = 1
     """Which simulated market."""
+    host: str = "127.0.0.1"
+    """Where TWS or IB Gateway runs. This machine only, unless allow_other_hosts is set."""
+    allow_other_hosts: bool = False
+    """The protocol has neither a password nor encryption: say yes only for a tunnel or a network of your own."""
+    port: Annotated[int, Field(ge=1, le=65535)] = 4002
+    """Its socket port: usually 4002 (IB Gateway) or 7497 (TWS) for paper, 4001 or 7496 for live."""
+    client_id: Annotated[int, Field(ge=1, le=999_999)] = 7
+    """The one client id of this desk, for ever: only who placed an order may change or cancel it."""
+    accounts: tuple[AccountId, ...] = ()
+    """Every account that the login of TWS may have. Empty: the allowed_accounts of the mode."""
 
 
 class PaperSection(Frozen):
@@ -208,6 +219,8 @@ def read_policies(file: Path) -> Mapping[str, LimitPolicy]:
         config = _validated(data)
     except ValidationError as error:
         problems = [_describe(problem, file) for problem in error.errors(include_url=False)]
+    else:
+        problems = list(_never_matched(config.policies))
     if not problems and "policies" not in data:
         problems = [f"{file} has no table [policies.<id>]"]
     if problems:
@@ -255,11 +268,24 @@ def _validated(data: dict[str, Any]) -> Config:
     return Config.model_validate_json(json.dumps(data, default=str))
 
 
+def _never_matched(policies: Mapping[str, LimitPolicy]) -> Iterator[str]:
+    """Symbols that no order can have. A case file may hold them; in a configuration they are a slip of the hand."""
+    for policy_id, policy in policies.items():
+        lists = {"": policy.allowed_symbols}
+        for table, overrides in (("accounts", policy.accounts), ("symbols", policy.symbols)):
+            lists |= {f"{table}.{name}.": override.allowed_symbols or () for name, override in overrides.items()}
+        for where, symbols in lists.items():
+            for number, symbol in enumerate(symbols):
+                if symbol != symbol.upper():
+                    key = f"policies.{policy_id}.{where}allowed_symbols.{number}"
+                    yield f"{key}: {symbol!r} is not upper case, and symbols are compared exactly"
+
+
 def _contradictions(config: Config) -> list[str]:
     """What is well-formed but cannot be meant."""
-    live, found = config.live, []
+    live, found = config.live, list(_never_matched(config.policies))
     if config.broker.backend == "ibkr":
-        found.append('broker.backend: "ibkr" is not available in this version; use "simulated"')
+        found += _broker_contradictions(config)
     if live.enabled and not live.allow_live_trading:
         found.append("live.enabled is true but live.allow_live_trading is not: set both, or neither")
     if live.allow_live_trading and not live.enabled:
@@ -272,6 +298,35 @@ def _contradictions(config: Config) -> list[str]:
         if name is not None and name not in config.policies:
             found.append(_unknown(f"{key}: policy {name!r}", name, list(config.policies)))
     return found
+
+
+def expected_accounts(config: Config) -> tuple[AccountId, ...]:
+    """The accounts that a login of TWS may have."""
+    of_mode = config.live.allowed_accounts if config.broker.mode == "live" else config.paper.allowed_accounts
+    return config.broker.accounts or of_mode
+
+
+def _broker_contradictions(config: Config) -> list[str]:
+    broker, accounts, found = config.broker, expected_accounts(config), []
+    if not broker.allow_other_hosts and not _is_loopback(broker.host):
+        found.append(
+            f"broker.host: {broker.host!r} is another machine, and the protocol has neither a password nor encryption; "
+            "use 127.0.0.1, or set broker.allow_other_hosts"
+        )
+    if not accounts:
+        found.append(f"broker.accounts: name the accounts of the login, or set {broker.mode}.allowed_accounts")
+    # Paper accounts begin with D; whatever begins otherwise is taken for real money.
+    wrong = [account for account in accounts if account.startswith("D") != (broker.mode == "paper")]
+    if wrong:
+        found.append(f"broker.mode is {broker.mode}, but {', '.join(wrong)} is not an account of that mode")
+    return found
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
 
 
 def _describe(problem: Any, file: Path) -> str:
@@ -412,9 +467,15 @@ DEFAULT_TOML = """\
 # max_pending_per_agent = 200     # open orders one agent may have waiting
 
 [broker]
-# backend = "simulated"           # the built-in market
+# backend = "simulated"           # the built-in market; or "ibkr": TWS or IB Gateway
 # mode = "paper"                  # or "live": real money (with the simulated market: pretended)
 # seed = 1                        # which simulated market
+# Of "ibkr" (`ibgw doctor --broker` says what is wrong with them):
+# host = "127.0.0.1"              # where TWS or IB Gateway runs; other machines need allow_other_hosts = true
+# port = 4002                     # paper: 4002 (IB Gateway) or 7497 (TWS); live: 4001 or 7496
+# client_id = 7                   # one number for this desk, for ever: who placed an order may change it
+# accounts = []                   # all accounts of the login; empty: allowed_accounts of the mode
+# allow_other_hosts = false
 
 [paper]
 # enabled = true

@@ -8,7 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from ibgw_tui.config import DEFAULT_TOML, SETTINGS, Loaded, default_toml, load_config, read_policies, show
+from ibgw_tui.config import (
+    DEFAULT_TOML,
+    SETTINGS,
+    Loaded,
+    default_toml,
+    expected_accounts,
+    load_config,
+    read_policies,
+    show,
+)
 from ibgw_tui.core.errors import ErrorCode, SettingsError
 from ibgw_tui.core.policy import LimitPolicy
 from ibgw_tui.demo.settings import write_demo_settings
@@ -96,6 +105,7 @@ def test_policies_of_a_draft_file(tmp_path: Path) -> None:
         ("[policies.draft]\nmax_quantty = 3\n", "did you mean max_quantity?"),
         ("[desc]\n[policies.draft]\n", "did you mean desk?"),
         ("policies = 3", "policies"),
+        ('[policies.draft]\nallowed_symbols = ["spy"]\n', "policies.draft.allowed_symbols.0"),
     ]:
         with pytest.raises(SettingsError) as caught:
             read_policies(written(tmp_path, text))
@@ -166,14 +176,26 @@ def test_a_policy_in_the_file_replaces_the_shipped_ones(tmp_path: Path) -> None:
             ["max_notional.amount", "in quotes"],
         ),
         ("[policies.example]\nmax_quantity = nan", ["policies.example.max_quantity"]),
-        ('[policies.example]\nallowed_symbols = ["aapl"]', ["allowed_symbols.0"]),
+        ('[policies.example]\nallowed_symbols = ["aapl"]', ["policies.example.allowed_symbols.0", "upper case"]),
+        (
+            '[policies.example]\n[policies.example.accounts.DU1234567]\nallowed_symbols = ["AAPL", "spy"]',
+            ["policies.example.accounts.DU1234567.allowed_symbols.1", "upper case"],
+        ),
         ('[broker]\nmode = "real"', ["broker.mode", "'paper' or 'live'"]),
         ('[broker]\nseed = "3"', ["broker.seed", "integer"]),
         ("[desk]\nhold_back_seconds = true", ["desk.hold_back_seconds", "integer"]),
         ("[desk]\napproval_ttl_seconds = 59", ["desk.approval_ttl_seconds", "60"]),
         ('[desk]\ntime_zone = "Mars/Olympus"', ["desk.time_zone", "IANA"]),
         ('[desk]\nsession_roll = "noon"', ["desk.session_roll", "HH:MM"]),
-        ('[broker]\nbackend = "ibkr"', ["broker.backend", "not available"]),
+        ('[broker]\nbackend = "tws"', ["broker.backend", "'simulated' or 'ibkr'"]),
+        ("[broker]\nport = 70000", ["broker.port", "65535"]),
+        ("[broker]\nclient_id = 0", ["broker.client_id", "1"]),
+        ('[broker]\nbackend = "ibkr"\nhost = "10.0.0.5"', ["broker.host", "another machine", "allow_other_hosts"]),
+        ('[broker]\nbackend = "ibkr"\nhost = "tws.example"', ["broker.host", "another machine"]),
+        ('[broker]\nbackend = "ibkr"\naccounts = ["U1234567"]', ["broker.mode is paper", "U1234567"]),
+        ('[broker]\nbackend = "ibkr"\nmode = "live"', ["broker.accounts", "live.allowed_accounts"]),
+        ('[broker]\nbackend = "ibkr"\nmode = "live"\naccounts = ["DU1234567"]', ["broker.mode is live", "DU1234567"]),
+        ("[broker]\nclientid = 3", ["did you mean client_id?"]),
         ('[risk]\npolicy_id = "exampl"', ["risk.policy_id", "did you mean example?"]),
         ("desk = 3", ["desk"]),
         ("[desk\n", ["not valid TOML"]),
@@ -235,3 +257,17 @@ def test_the_demo_writes_a_configuration_that_is_right(tmp_path: Path, mode: str
 def test_a_place_that_cannot_be_looked_at_is_told_not_thrown(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="cannot be read"):
         load_config(tmp_path / ("x" * 300), {}, {})
+
+
+def test_the_demo_writes_a_configuration_for_a_simulated_tws(tmp_path: Path) -> None:
+    config = load_config(write_demo_settings(tmp_path, mode="paper", seed=3, hold_back=1, tws_port=4444), {}, {}).config
+    assert (config.broker.backend, config.broker.port, config.broker.mode) == ("ibkr", 4444, "paper")
+
+
+def test_interactive_brokers_as_the_market(tmp_path: Path) -> None:
+    text = '[broker]\nbackend = "ibkr"\nport = 7497\n'
+    config = load(tmp_path, text, {"IBGW_BROKER__CLIENT_ID": "12"}).config
+    assert (config.broker.host, config.broker.port, config.broker.client_id) == ("127.0.0.1", 7497, 12)
+    assert expected_accounts(config) == ("DU1234567",)
+    more = load(tmp_path, text + 'accounts = ["DU1234567", "DU7654321"]\nhost = "10.0.0.5"\nallow_other_hosts = true')
+    assert expected_accounts(more.config) == ("DU1234567", "DU7654321")

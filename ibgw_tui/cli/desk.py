@@ -80,6 +80,7 @@ def router(state: Globals, enable_live: bool) -> None:
     help="A desk with a simulated market and a busy agent. No account, no network, no configuration.",
     examples="""
         ibgw demo
+        ibgw demo --backend ibkr
         ibgw demo --headless --json --seed 7
     """,
 )
@@ -88,7 +89,14 @@ def router(state: Globals, enable_live: bool) -> None:
 @click.option(
     "--mode", type=click.Choice(["paper", "live"]), default="paper", show_default=True, help="Of the pretended account."
 )
-def demo(state: Globals, headless: bool, seed: int, mode: str) -> int:
+@click.option(
+    "--backend",
+    type=click.Choice(["simulated", "ibkr"]),
+    default="simulated",
+    show_default=True,
+    help="ibkr: the same market behind a simulated TWS, over its wire protocol.",
+)
+def demo(state: Globals, headless: bool, seed: int, mode: str, backend: str) -> int:
     from ibgw_tui.demo.run import run_demo
 
-    return run_demo(headless=headless, as_json=state.as_json, seed=seed, mode=mode, quiet=state.quiet)
+    return run_demo(headless=headless, as_json=state.as_json, seed=seed, mode=mode, backend=backend, quiet=state.quiet)

@@ -22,13 +22,24 @@ _CODES = {"configuration": Exit.BAD_CONFIGURATION, "audit log": Exit.AUDIT_BROKE
     examples="""
         ibgw doctor
         ibgw doctor --full --json
+        ibgw doctor --broker
     """,
 )
 @click.option("--full", is_flag=True, help="Read every index and the whole audit log, too.")
-def doctor(state: Globals, full: bool) -> int:
-    from ibgw_tui.wiring.doctor import examine
+@click.option(
+    "--broker", is_flag=True, help="Instead: connect to TWS or IB Gateway as configured, and say what is wrong there."
+)
+def doctor(state: Globals, full: bool, broker: bool) -> int:
+    if broker:
+        from ibgw_tui.wiring.broker_doctor import examine_broker
+        from ibgw_tui.wiring.clock import utc_now
+        from ibgw_tui.wiring.paths import load_settings
 
-    checks = examine(state.config, state.home, full=full, progress=progress(state))
+        checks = examine_broker(load_settings(state.config, state.home).config, utc_now)
+    else:
+        from ibgw_tui.wiring.doctor import examine
+
+        checks = examine(state.config, state.home, full=full, progress=progress(state))
     failed = [check for check in checks if check.health is Health.FAIL]
     warned = [check for check in checks if check.health is Health.WARN]
     state.console.result(

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Self
 from pydantic import AfterValidator, Field, model_validator
 
 from ibgw_tui.core.orders import digest_of
-from ibgw_tui.core.terms import AccountId, Amount, AssetClass, Frozen, HoursKind, Money, Symbol
+from ibgw_tui.core.terms import AccountId, Amount, AssetClass, Frozen, HoursKind, ListedSymbol, Money, Symbol
 
 
 def _not_negative(value: Money) -> Money:
@@ -40,7 +40,7 @@ class Override(Frozen):
     enabled: bool | None = None
     max_notional: MoneyLimit | None = None
     max_quantity: Quantity | None = None
-    allowed_symbols: tuple[Symbol, ...] | None = None
+    allowed_symbols: tuple[ListedSymbol, ...] | None = None
     allowed_asset_classes: tuple[AssetClass, ...] | None = None
     frequency_limit: FrequencyLimit | None = None
     session_limit: SessionLimit | None = None
@@ -70,7 +70,7 @@ class LimitPolicy(Frozen):
     """Largest value of one order: quantity x multiplier x worst-case price."""
     max_quantity: Quantity | None = None
     """Largest quantity of one order: shares, contracts, or units of an FX pair's base currency."""
-    allowed_symbols: tuple[Symbol, ...] = ()
+    allowed_symbols: tuple[ListedSymbol, ...] = ()
     """Symbols, letter for letter."""
     allowed_asset_classes: tuple[AssetClass, ...] = ()
     """stock, etf, option, future, fx."""

@@ -106,6 +106,8 @@ Currency = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 """ISO 4217, upper case."""
 Symbol = Annotated[str, StringConstraints(pattern=r"^[A-Z0-9][A-Z0-9 ./-]{0,23}$")]
 """The broker's symbol, upper case."""
+ListedSymbol = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9 ./-]{0,23}$")]
+"""A symbol in a policy's list. It is compared exactly: 'aapl' is readable there, and allows nothing called AAPL."""
 OrderRef = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._:-]{1,40}$")]
 """Our identity of one order revision, sent to the broker as `orderRef`; unique for ever."""
 IdempotencyKey = Annotated[str, StringConstraints(pattern=r"^[!-~]([ -~]{0,126}[!-~])?$")]

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from ibgw_tui.config import Loaded, load_config
 from ibgw_tui.core.context import Checklist
+from ibgw_tui.core.errors import BrokerError, InvalidRequest
 from ibgw_tui.demo.agents import CHARACTERS
 from ibgw_tui.demo.settings import write_demo_settings
 from ibgw_tui.tui import hygiene
@@ -21,15 +22,46 @@ from ibgw_tui.wiring.desk_side import open_desk_side
 from ibgw_tui.wiring.paths import remove_demo_note, write_demo_note
 
 
-def run_demo(*, headless: bool, as_json: bool, seed: int, mode: str, quiet: bool) -> int:
-    """Play the demo. Returns the exit code; headless it is 0 only when all came out right."""
+def run_demo(*, headless: bool, as_json: bool, seed: int, mode: str, backend: str, quiet: bool) -> int:
+    """Play the demo. Returns the exit code; headless it is 0 only when all came out right.
+
+    With the backend "ibkr" the same market stands behind a simulated TWS, a process of its own, and every order goes
+    over its wire protocol. Raises InvalidRequest (live over the wire), BrokerError (the simulated TWS did not start).
+    """
+    if backend == "ibkr" and mode == "live":
+        raise InvalidRequest(
+            "a live desk behind TWS wants the paper-to-live checklist with its evidence, which a demo has not",
+            user_action="leave out --mode live, or leave out --backend ibkr",
+        )
     hygiene.scrub_environment()
     home = Path(tempfile.mkdtemp(prefix="ibgw-demo-"))
-    loaded = load_config(write_demo_settings(home, mode=mode, seed=seed, hold_back=3), {}, {})
-    _prepare(loaded, live=mode == "live")
-    if headless:
-        return _play(loaded, home, as_json=as_json, quiet=quiet)
-    return _open(loaded, home, seed=seed, enable_live=mode == "live", quiet=quiet)
+    with _tws(home, seed) if backend == "ibkr" else contextlib.nullcontext() as port:
+        settings = write_demo_settings(home, mode=mode, seed=seed, hold_back=3, tws_port=port)
+        loaded = load_config(settings, {}, {})
+        _prepare(loaded, live=mode == "live")
+        if headless:
+            return _play(loaded, home, as_json=as_json, quiet=quiet)
+        return _open(loaded, home, seed=seed, enable_live=mode == "live", quiet=quiet)
+
+
+@contextlib.contextmanager
+def _tws(home: Path, seed: int) -> Iterator[int]:
+    """A simulated TWS as a process of its own; its port. Gone when the demo is gone."""
+    command = [sys.executable, "-m", "ibgw_tui", "twsim", "--port", "0", "--seed", str(seed), "--json"]
+    with (
+        (home / "twsim.log").open("wb") as log,
+        subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log) as process,
+    ):
+        try:
+            assert process.stdout is not None
+            line = process.stdout.readline()
+            if not line:
+                raise BrokerError(
+                    "the simulated TWS did not start", user_action=f"see {home / 'twsim.log'} for what it said"
+                )
+            yield int(json.loads(line)["port"])
+        finally:
+            process.terminate()
 
 
 def _prepare(loaded: Loaded, *, live: bool) -> None:

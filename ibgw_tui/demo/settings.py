@@ -13,10 +13,10 @@ hold_back_seconds = {hold_back}
 preview_ttl_seconds = 300
 
 [broker]
-backend = "simulated"
+backend = "{backend}"
 mode = "{mode}"
 seed = {seed}
-
+{port}
 [paper]
 enabled = true
 allowed_accounts = ["DU1234567"]
@@ -45,13 +45,15 @@ max_quote_age_seconds = 30
 """
 
 
-def write_demo_settings(home: Path, *, mode: str, seed: int, hold_back: int) -> Path:
-    """A configuration file in `home`, readable by its owner only."""
+def write_demo_settings(home: Path, *, mode: str, seed: int, hold_back: int, tws_port: int | None = None) -> Path:
+    """A configuration file in `home`, readable by its owner only. With `tws_port` the orders go over the wire."""
     live = mode == "live"
     text = _TEMPLATE.format(
         home=_toml_string(str(home)),
         audit=_toml_string(f"{home}-audit"),
+        backend="simulated" if tws_port is None else "ibkr",
         mode=mode,
+        port="" if tws_port is None else f"port = {tws_port}\n",
         seed=seed,
         hold_back=hold_back,
         live=str(live).lower(),

@@ -11,11 +11,31 @@ from ibgw_tui.core.broker import Broker
 from ibgw_tui.core.terms import Mode
 
 if TYPE_CHECKING:
+    from ibgw_tui.brokers.ib_settings import IbSettings
     from ibgw_tui.config import Config
 
 
+def ib_settings(config: Config) -> IbSettings:
+    """How to reach TWS, and what its login has to be."""
+    from ibgw_tui.brokers.ib_settings import IbSettings
+    from ibgw_tui.config import expected_accounts
+
+    broker = config.broker
+    return IbSettings(
+        host=broker.host,
+        port=broker.port,
+        client_id=broker.client_id,
+        mode=Mode(broker.mode),
+        accounts=expected_accounts(config),
+    )
+
+
 def make_broker(config: Config, folder: Path, clock: Callable[[], datetime]) -> Broker:
-    """The broker of `[broker] backend`. The simulated one keeps its book in `folder`, so that a restart finds it."""
+    """The broker of `[broker] backend`. What a restart must find is kept in `folder`."""
+    if config.broker.backend == "ibkr":
+        from ibgw_tui.brokers.ib import IbBroker
+
+        return IbBroker(clock, ib_settings(config), ids_path=folder / f"ibkr-{config.broker.client_id}.json")
     from ibgw_tui.brokers.simulated import SimulatedBroker
 
     return SimulatedBroker(

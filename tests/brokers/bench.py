@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
@@ -26,6 +26,12 @@ class Bench(Protocol):
     clock: SettableClock
     account: str
     """The one that the session manages."""
+    unfit: dict[str, str]
+    """Tests of the contract that cannot be made here, and where it is tested instead."""
+
+    def opened(self) -> AbstractAsyncContextManager[None]:
+        """What has to run around it."""
+        ...
 
     @property
     def broker(self) -> Broker: ...
@@ -42,6 +48,11 @@ class SimulatedBench:
     broker: SimulatedBroker
     clock: SettableClock
     account: str = "DU1234567"
+    unfit: dict[str, str] = field(default_factory=dict)
+
+    @asynccontextmanager
+    async def opened(self) -> AsyncIterator[None]:
+        yield
 
     async def advance(self, steps: int = 1) -> None:
         for _ in range(steps):

@@ -60,7 +60,9 @@ def test_the_terminal_is_started_as_asked(cli: Cli, monkeypatch: pytest.MonkeyPa
 def test_the_demo_is_started_as_asked(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = stand_in(monkeypatch, "ibgw_tui.demo.run", "run_demo", 3)
     assert cli("demo", "--headless", "--seed", "7", "--mode", "live", "--json", "--quiet").code == 3
-    assert calls == [((), {"headless": True, "as_json": True, "seed": 7, "mode": "live", "quiet": True})]
+    assert cli("demo", "--backend", "ibkr").code == 3
+    shared = {"headless": True, "as_json": True, "seed": 7, "mode": "live", "quiet": True}
+    assert calls[0] == ((), {**shared, "backend": "simulated"}) and calls[1][1]["backend"] == "ibkr"
 
 
 def test_a_running_demo_is_used_and_said(cli: Cli, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -98,6 +98,11 @@ def test_the_documented_baseline_is_allowed() -> None:
     assert not parse_case(an_armed_case_data()).decide().warnings
 
 
+def test_symbols_are_compared_exactly() -> None:
+    data = with_value(a_case_data(), "policies.configured-policy.allowed_symbols", ["aapl"])
+    assert parse_case(data).decide().refusal_code == "LIVE_SYMBOL_REFUSED"
+
+
 def test_a_case_reads_from_text_with_its_numbers_exact() -> None:
     text = json.dumps(a_case_data()).replace('"99"', "99.10").replace('"101"', "NaN").replace('"100"', "1E2")
     case = parse_case(read_json(text))
