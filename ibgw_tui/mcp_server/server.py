@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from typing import Any
 
@@ -19,7 +19,7 @@ import mcp_types as types
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.server import Server
 from mcp.server.session import ServerSession
-from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler, ResourceUpdated, ServerEvent
 from mcp.shared.exceptions import MCPError
 
 from ibgw_tui import __version__
@@ -47,12 +47,24 @@ INSTRUCTIONS = (
 Context = ServerRequestContext[Any]
 
 
+class _Bus(InMemorySubscriptionBus):
+    """Knows whether anybody ever listened: an agent that does not subscribe costs no looks at the store."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.wanted = anyio.Event()
+
+    def subscribe(self, listener: Callable[[ServerEvent], None]) -> Callable[[], None]:
+        self.wanted.set()
+        return super().subscribe(listener)
+
+
 class Door:
     """One agent's conversation with its desk."""
 
     def __init__(self, desk: AgentThread) -> None:
         self._desk = desk
-        self._bus = InMemorySubscriptionBus()
+        self._bus = _Bus()
         self._subscribed: dict[str, ServerSession] = {}
 
     def server(self) -> Server[Any]:
@@ -144,6 +156,7 @@ class Door:
 
     async def _subscribe(self, context: Context, params: types.SubscribeRequestParams) -> types.EmptyResult:
         self._subscribed[str(params.uri)] = context.session
+        self._bus.wanted.set()
         return types.EmptyResult()
 
     async def _unsubscribe(self, context: Context, params: types.UnsubscribeRequestParams) -> types.EmptyResult:
@@ -165,7 +178,8 @@ class Door:
         while True:
             try:
                 if cursor is None:
-                    cursor = await self._desk.run(AgentDesk.cursor)
+                    cursor = await self._desk.run(AgentDesk.cursor)  # from the start, so that no subscriber misses one
+                await self._bus.wanted.wait()
                 found = await self._desk.run(AgentDesk.changes, cursor)
             except GatewayError:
                 await anyio.sleep(5 * LOOK_SECONDS)
