@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import pwd
+import re
 import shutil
 import subprocess
 import sys
@@ -43,10 +44,8 @@ exec(code)
 MAIN = "from ibgw_tui.mcp_server.main import main; sys.exit(main(sys.argv[1:]))"
 LOADED = [
     "anyio._backends._asyncio",
-    "ibgw_tui.mcp_server.bridge",
     "ibgw_tui.mcp_server.listening",
     "ibgw_tui.mcp_server.main",
-    "ibgw_tui.wiring.desk_side",
     "ibgw_tui.wiring.paths",
     "importlib.metadata",
 ]
@@ -60,7 +59,10 @@ needs_two_users = pytest.mark.skipif(
 def as_user(uid: int, code: str, *arguments: str) -> list[str]:
     """A command that runs `code` as this user; agents and the desk are in the door's group."""
     groups = [] if uid == OUTSIDER else [DOOR_GROUP]
-    return [sys.executable, "-c", AS_USER, json.dumps([uid, groups, LOADED, code, *arguments])]
+    needed = LOADED if uid == DESK else ["ibgw_tui.mcp_server.bridge", "ibgw_tui.mcp_server.main", "locale", "shutil"]
+    if code == ATTEMPTS:
+        needed = ["ibgw_tui.wiring.desk_side", "ibgw_tui.wiring.paths"]
+    return [sys.executable, "-c", AS_USER, json.dumps([uid, groups, needed, code, *arguments])]
 
 
 def serve(folder: Path, *more: str, uid: int | None = None) -> subprocess.Popen[str]:
@@ -92,19 +94,42 @@ def run_as(uid: int, code: str, *arguments: str) -> subprocess.CompletedProcess[
     return subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60)
 
 
-OPEN_STORE = """
-import sys
+ATTEMPTS = """
+import json, os, sys
 from pathlib import Path
-from ibgw_tui.store import OrderStore
-from ibgw_tui.wiring.clock import utc_now
-OrderStore.open(Path(sys.argv[1]), clock=utc_now)
+home = Path(sys.argv[1])
+
+def open_store():
+    from ibgw_tui.store import OrderStore
+    from ibgw_tui.wiring.clock import utc_now
+    OrderStore.open(home / "desk.sqlite3", clock=utc_now)
+
+def hold_the_operators_role():
+    from ibgw_tui.config import load_config
+    from ibgw_tui.wiring.desk_side import open_desk_side
+    open_desk_side(load_config(None, {}, {"desk.home": str(home)}))
+
+attempts = {
+    "open the store": open_store,
+    "hold the operator's role": hold_the_operators_role,
+    "read the file": (home / "desk.sqlite3").read_bytes,
+    "delete the file": (home / "desk.sqlite3").unlink,
+    "replace the file": lambda: os.replace("/dev/null", home / "desk.sqlite3"),
+    "look into the folder": lambda: os.listdir(home),
+    "put a sentinel file": lambda: (home / "KILL").write_text("stop"),
+    "open the folder": lambda: home.chmod(0o777),
+    "replace the socket": (home.parent / "door" / "agents.sock").unlink,
+}
+answers = {}
+for name, attempt in attempts.items():
+    try:
+        attempt()
+        answers[name] = "DONE"
+    except Exception as error:
+        answers[name] = f"{type(error).__name__}: {error}"
+print(json.dumps(answers))
 """
-APPROVE = """
-import sys
-from ibgw_tui.config import load_config
-from ibgw_tui.wiring.desk_side import open_desk_side
-open_desk_side(load_config(None, {}, {"desk.home": sys.argv[1]}))
-"""
+"""A shell could do no more than this. Stopping the desk is what an agent may do, but through the door."""
 
 
 @needs_two_users
@@ -123,18 +148,10 @@ def test_an_agent_under_another_user_can_stage_and_cannot_reach_the_store(folder
             assert body["order"]["staged_by"] == f"uid-{AGENT}", "the kernel says who it is, not the agent"
             names = [tool["name"] for tool in agent.call("tools/list", {})["result"]["tools"]]
             assert "stage_order" in names and not [name for name in names if "approve" in name or "submit" in name]
-        database = folder / "home" / "desk.sqlite3"
-        for attempt, target in ((OPEN_STORE, database), (APPROVE, folder / "home")):
-            done = run_as(AGENT, attempt, str(target))
-            assert done.returncode != 0 and "ermi" in done.stderr, done.stderr
-        for verb in ("os.unlink", "open", "os.listdir"):
-            assert "PermissionError" in run_as(AGENT, f"import os, sys; {verb}(sys.argv[1])", str(database)).stderr
-        assert "PermissionError" in run_as(AGENT, "import os, sys; os.unlink(sys.argv[1])", str(socket)).stderr
-        # The sentinel file would stop the desk; that an agent may do through the door, not through the folder.
-        assert (
-            "PermissionError"
-            in run_as(AGENT, "import sys; open(sys.argv[1], 'w')", str(folder / "home" / "KILL")).stderr
-        )
+        done = run_as(AGENT, ATTEMPTS, str(folder / "home"))
+        answers = json.loads(done.stdout)
+        assert len(answers) == 9, done.stderr
+        assert not [name for name, said in answers.items() if not re.search("ermission|permitted", said)], answers
         refused = run_as(OUTSIDER, MAIN, "--connect", str(socket))
         assert refused.returncode == 7 and "ermission denied" in refused.stderr
     finally:
