@@ -145,7 +145,7 @@ async def ours(folder: Path, bench: IbBench, rounds: int) -> tuple[list[float], 
         listener = asyncio.create_task(listen(desk, bench, stamps))
         try:
             for _ in range(rounds):
-                desk.clock.forward(seconds=1)
+                desk.clock.forward(seconds=2 * REST_SECONDS)  # as long as it takes: a quiet quote is confirmed by then
                 bench.pin("99", "101")
                 record = await desk.pending(limit_price=RESTS)
                 await desk.publish()
@@ -158,6 +158,8 @@ async def ours(folder: Path, bench: IbBench, rounds: int) -> tuple[list[float], 
                 assert verdict.approval is not None, verdict.decision.message
                 submitted = time.perf_counter()
                 await desk.submit(ref)
+                sent = await desk.read(ref)
+                assert sent.status is not Status.APPROVED, f"refused: {sent.reason_code} {sent.reason}"
                 await stamps.until_answered(ref)
                 assert (await desk.read(ref)).status is Status.WORKING
                 approving.append(submitted - pressed)
