@@ -25,8 +25,9 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from ib_async import IB, LimitOrder, Stock
+from ib_async import IB, Contract, LimitOrder, Stock
 
 from bench.bench_contention import bare_appends
 from ibgw_tui.core.broker import BrokerState, OrderReport, Report
@@ -90,7 +91,7 @@ async def bare(bench: IbBench, rounds: int) -> tuple[list[float], list[float]]:
     await ib.connectAsync("127.0.0.1", bench.tws.port, clientId=99)
     try:
         (contract,) = await ib.qualifyContractsAsync(Stock("AAPL", "SMART", "USD"))
-        assert contract is not None
+        assert isinstance(contract, Contract)
         for number in range(rounds):
             order = LimitOrder("BUY", 1, float(RESTS), tif="DAY", account=ACCOUNT, orderRef=f"bare-{number}")
             began = time.perf_counter()
@@ -108,7 +109,7 @@ async def bare(bench: IbBench, rounds: int) -> tuple[list[float], list[float]]:
 @asynccontextmanager
 async def a_desk(folder: Path, bench: IbBench) -> AsyncIterator[BenchDesk]:
     """A desk whose orders go over the wire."""
-    changes = {"policies": {"example": ROOMY}, "max_pending_per_agent": MANY, "hold_back_seconds": 0}
+    changes: dict[str, Any] = {"policies": {"example": ROOMY}, "max_pending_per_agent": MANY, "hold_back_seconds": 0}
     async with bench_desk(folder, **changes) as desk:
         bench.clock = desk.clock
         broker = bench.broker
