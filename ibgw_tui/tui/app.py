@@ -1,4 +1,4 @@
-"""The terminal: three views over one desk. It owns the views, the feed and the clock; it decides nothing.
+"""The terminal: views over one desk. It owns the views, the feed and the clock; it decides nothing.
 
 `DeskApp(port)` is all there is to construct. What keys do is in `keys`, what deciding means in
 `deciding` and `stopping`, what is on the screens in `screens` and `widgets`.
@@ -27,6 +27,7 @@ from ibgw_tui.tui.screens.board import BoardScreen
 from ibgw_tui.tui.screens.desk import DeskScreen
 from ibgw_tui.tui.screens.help import HelpScreen
 from ibgw_tui.tui.screens.orders import OrdersScreen
+from ibgw_tui.tui.screens.positions import PositionsScreen
 from ibgw_tui.tui.session import Session
 from ibgw_tui.tui.stopping import Stopping
 
@@ -60,6 +61,7 @@ class DeskApp(App[int]):
             "desk": lambda: DeskScreen(self.session, self.deciding, self.stopping, self.feed),
             "blotter": lambda: BlotterScreen(self.session, self.deciding, self.stopping, self.feed),
             "audit": lambda: AuditScreen(self.session),
+            "positions": lambda: PositionsScreen(self.session),
         }
         for name, make in views.items():
             self.add_mode(name, make)
@@ -198,6 +200,7 @@ class DeskApp(App[int]):
         yield SystemCommand("Review desk", "Orders that wait", lambda: self._go("desk"))
         yield SystemCommand("Blotter", "Orders that were sent or have ended", lambda: self._go("blotter"))
         yield SystemCommand("Audit log", "The newest entries", lambda: self._go("audit"))
+        yield SystemCommand("Positions", "And how much of each limit is used", lambda: self._go("positions"))
         yield SystemCommand(
             "Theme", "Dark, light, high contrast, or the terminal's own colours", self.action_change_theme
         )

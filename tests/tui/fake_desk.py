@@ -26,9 +26,18 @@ from ibgw_tui.core.policy import FrequencyLimit, LimitPolicy, SessionLimit
 from ibgw_tui.core.prices import notional_of, worst_case_price
 from ibgw_tui.core.records import Absence, AuditEntry, LeaseState, OrderRecord, SwitchState
 from ibgw_tui.core.terms import AssetClass, CheckStatus, KillSwitch, Mode, Money, QuoteStatus, Scope
+from ibgw_tui.service.pages import (
+    AgentsPage,
+    PoliciesPage,
+    PositionsPage,
+    SettingRow,
+    SettingsPage,
+    SwitchPage,
+)
 from ibgw_tui.service.standing import Doubtful, Standing
 from ibgw_tui.service.views import DeskState, ExecutionRow, LimitBar, OrderRow, Outcome, Shown, Swept, Ticket
 from tests.makers import NOON, a_contract, a_policy, an_intent, counters, gate_context, limit_context, usd
+from tests.tui import fake_pages
 
 POLICY = a_policy(
     max_notional=usd("25000"),
@@ -107,6 +116,17 @@ class FakeDesk:
         """Raised by every act."""
         self.hang = False
         self.acts: list[tuple[str, ...]] = []
+        self.held: dict[str, str] = {"AAPL": "25"}
+        """Symbol -> quantity at the broker."""
+        self.acknowledged: set[str] = set()
+        """Items of the paper-to-live checklist."""
+        self.positions_known = True
+        self.settings = SettingsPage(
+            "/home/olga/.config/ibgw/config.toml", True,
+            (SettingRow("desk.operator", "olga", "file /home/olga/.config/ibgw/config.toml"),
+             SettingRow("broker.port", "4002", "default"),
+             SettingRow("desk.hold_back_seconds", "5", "environment IBGW_DESK__HOLD_BACK_SECONDS")),
+        )  # fmt: skip
         self.reads = 0
         self._listeners: list[Callable[[], None]] = []
         self._numbers = itertools.count(1)
@@ -207,6 +227,26 @@ class FakeDesk:
     async def audit(self, *, after_seq: int = 0, limit: int = 200, newest: bool = True) -> list[AuditEntry]:
         await self._reading()
         return self.entries[-limit:] if newest else self.entries[:limit]
+
+    async def positions_page(self) -> PositionsPage:
+        await self._reading()
+        return fake_pages.positions(self)
+
+    async def switch_page(self) -> SwitchPage:
+        await self._reading()
+        return fake_pages.switch(self, await self.standing())
+
+    async def policies_page(self) -> PoliciesPage:
+        await self._reading()
+        return fake_pages.policies(self)
+
+    async def agents_page(self) -> AgentsPage:
+        await self._reading()
+        return fake_pages.agents(self)
+
+    async def settings_page(self) -> SettingsPage:
+        await self._reading()
+        return self.settings
 
     async def approve(self, shown: Shown, how: Mapping[str, str], /) -> FakeVerdict:
         await self._acting("approve", shown.order_ref)
