@@ -121,6 +121,7 @@ class FakeDesk:
         self.acknowledged: set[str] = set()
         """Items of the paper-to-live checklist."""
         self.positions_known = True
+        self.against_opening: tuple[str, ...] = ()
         self.settings = SettingsPage(
             "/home/olga/.config/ibgw/config.toml", True,
             (SettingRow("desk.operator", "olga", "file /home/olga/.config/ibgw/config.toml"),
@@ -314,7 +315,7 @@ class FakeDesk:
         await self._reading()
         doubtful = [record for record in self.records.values() if record.status is Status.IN_DOUBT]
         return Standing(
-            now=self.clock(), comparison=None, link="connected", foreign=(), discrepancies=(), against=(),
+            now=self.clock(), comparison=None, link="connected", foreign=(), discrepancies=(), against=self.against_opening,
             in_doubt=tuple(
                 Doubtful(record, self.absences.get(record.order_ref), tuple(self.against)) for record in doubtful
             ),

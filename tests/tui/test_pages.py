@@ -8,6 +8,9 @@ from typing import Any
 import pytest
 
 from ibgw_tui.core.errors import OrderStoreError
+from ibgw_tui.core.lifecycle import Status
+from ibgw_tui.core.policy import Override
+from ibgw_tui.service.pages import NO_SETTINGS
 from ibgw_tui.tui.app import DeskApp
 from ibgw_tui.tui.keys import BY_ID
 from ibgw_tui.tui.screens.page import PageScreen
@@ -17,6 +20,8 @@ from tests.tui.helpers import running, screen_text, shows, until
 
 Size = tuple[int, int]
 PAGES = [view for view, _ in VIEWS if view not in ("desk", "blotter", "audit")]
+PALETTE = {"Positions": "positions", "Kill switch": "switch", "Policies": "policies", "Agents": "agents",
+           "Settings": "settings", "Audit log": "audit", "Blotter": "blotter", "Review desk": "desk"}  # fmt: skip
 
 
 def page_of(app: DeskApp) -> PageScreen[Any]:
@@ -40,7 +45,7 @@ async def test_every_screen_is_reached_by_key_mouse_and_palette() -> None:
             await in_view(app, pilot, tab.view)
             assert f"[{tab.text.strip()}]" in screen_text(app), "where one is, is marked"
         commands = {command.title: command.callback for command in app.get_system_commands(app.screen)}
-        for word, view in (("Positions", "positions"), ("Audit log", "audit")):
+        for word, view in PALETTE.items():
             commands[word]()
             await in_view(app, pilot, view)
 
@@ -133,3 +138,100 @@ async def test_a_filter_leaves_rows_with_every_word_and_escape_takes_it_away() -
         assert " SPY" in page_of(app).pane.text and "filtered" in screen_text(app)
         await pilot.press("escape")
         await until(pilot, lambda: " AAPL" in page_of(app).pane.text, "everything")
+
+
+# ---- the kill switch
+
+
+async def test_the_kill_switch_tells_its_state_its_history_and_what_stands_against_it(size: Size) -> None:
+    desk = a_busy_desk()
+    doubtful = desk.stage("SPY", "buy", "3", status=Status.IN_DOUBT)
+    desk.against_opening = ("1 order is in doubt: " + doubtful,)
+    async with running(desk, size) as (app, pilot):
+        await pilot.press("5")
+        await shows(pilot, "OPEN: approved orders may leave", "start of day")
+        await pilot.press("K")
+        await shows(pilot, "CLOSED: no new order leaves. K asks for a reason")
+        text = page_of(app).pane.text
+        assert "4: every closing raises it" in text
+        assert "✗ 1 order is in doubt" in text and f"? {doubtful}: BUY 3 SPY" in text
+        history = text[text.index("── history") :]
+        assert "closed" in history and "olga" in history
+
+
+async def test_a_switch_that_was_never_touched_says_so() -> None:
+    async with running(FakeDesk()) as (app, pilot):
+        await pilot.press("5")
+        await shows(pilot, "Nobody has opened or closed it yet", "the reconciliation is clean")
+        text = page_of(app).pane.text
+        assert "none: every open order at the broker is ours" in text and "none that nobody has explained" in text
+
+
+# ---- policies and the checklist
+
+
+async def test_policies_are_told_number_by_number_with_overrides_and_the_checklist(size: Size) -> None:
+    policy = POLICY.replaced(symbols={"TSLA": Override(max_quantity=Decimal(5))})
+    desk = a_busy_desk(policy=policy)
+    desk.acknowledged = {"limits_reviewed"}
+    async with running(desk, size) as (app, pilot):
+        await pilot.press("6")
+        await shows(pilot, "1 of 5 done")
+        text = page_of(app).pane.text
+        assert f"IN FORCE, digest {policy.digest[:16]}" in text
+        assert "25000 USD" in text and "max_notional" in text
+        assert "symbols.TSLA" in text and "max_quantity 5" in text
+        assert "✓ The limits of the policy" in text and "✗ An order was approved" in text
+        assert "missing: not acknowledged" in " ".join(text.split())
+
+
+# ---- agents
+
+
+async def test_agents_are_told_with_rate_reasons_and_budget(size: Size) -> None:
+    async with running(a_busy_desk(), size) as (app, pilot):
+        await pilot.press("7")
+        await shows(pilot, "who stages", "rebalancer", "intern-bot", "pending budget")
+        text = page_of(app).pane.text
+        assert "not before the rate decision" in " ".join(text.split()) and "BAD_TIMING" in text
+        line = next(line for line in text.splitlines() if line.startswith(" momentum-1"))
+        assert "50 %" in line
+
+
+async def test_without_agents_the_page_says_how_they_come() -> None:
+    async with running(FakeDesk()) as (_, pilot):
+        await pilot.press("7")
+        await shows(pilot, "Nobody has staged an order yet", "ibgw stage")
+
+
+async def test_what_a_reason_says_cannot_repaint_a_page() -> None:
+    desk = FakeDesk()
+    ref = desk.stage("AAPL")
+    desk.change(
+        ref, status=Status.REJECTED, reason="\x1b]52;c;ZXZpbA==\x07 [bold]no[/] \u202e0009", reason_code="OTHER"
+    )
+    async with running(desk) as (app, pilot):
+        await pilot.press("7")
+        text = await shows(pilot, "[bold]no[/]")
+        assert not {"\x1b", "\x07", "\u202e"} & set(text)
+        assert app.is_running
+
+
+# ---- settings
+
+
+async def test_settings_say_where_each_value_comes_from(size: Size) -> None:
+    async with running(FakeDesk(), size) as (app, pilot):
+        await pilot.press("8")
+        await shows(pilot, "desk.operator", "olga", "/home/olga/.config/ibgw/config.toml")
+        text = " ".join(page_of(app).pane.text.split())
+        assert "environment IBGW_DESK__HOLD_BACK_SECONDS" in text or size[0] == 80
+        assert app.theme in text
+
+
+async def test_a_terminal_without_a_configuration_says_where_to_look() -> None:
+    desk = FakeDesk()
+    desk.settings = NO_SETTINGS
+    async with running(desk) as (_, pilot):
+        await pilot.press("8")
+        await shows(pilot, "No configuration was handed to this terminal")

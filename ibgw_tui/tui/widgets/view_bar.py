@@ -18,6 +18,10 @@ VIEWS: tuple[tuple[str, str], ...] = (
     ("blotter", "blotter"),
     ("audit", "audit"),
     ("positions", "positions"),
+    ("switch", "switch"),
+    ("policies", "policies"),
+    ("agents", "agents"),
+    ("settings", "settings"),
 )
 """(view, one short word), in the order of their keys."""
 
