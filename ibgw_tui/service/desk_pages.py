@@ -19,6 +19,7 @@ from ibgw_tui.service.pages import (
     AccountUse,
     AgentsPage,
     AgentView,
+    FoundEntries,
     NoView,
     OverrideView,
     PoliciesPage,
@@ -26,6 +27,7 @@ from ibgw_tui.service.pages import (
     PositionRow,
     PositionsPage,
     SwitchPage,
+    entry_contains,
 )
 from ibgw_tui.service.policy_views import remarks, settings, shown
 from ibgw_tui.service.standing import standing
@@ -39,6 +41,8 @@ MOST_CONTRACTS = 500
 NEWEST_ORDERS = 5000
 """Agents are judged by the newest orders, so that the page costs the same in a large file."""
 NOES_EACH = 3
+SCAN, SCAN_WHOLE = 20_000, 2_000
+"""Entries of the audit log in one look of a search: as bytes, and where each has to be read whole."""
 _ZERO = Decimal(0)
 
 
@@ -159,6 +163,15 @@ class Pages:
         views = [policy_view(name, policy, rules) for name, policy in rules.policies.items()]
         views.sort(key=lambda view: not view.in_force)
         return PoliciesPage(now, rules.mode, tuple(views), view_checklist(self._store, rules, now))
+
+    def audit_before(self, before_seq: int, text: str, limit: int) -> FoundEntries:
+        """Older entries of the audit log that contain every word; one bounded look, the next goes on below it."""
+        words = text.lower().split()
+        # A word as the file has it: where JSON or SQLite would write or fold it otherwise, the entry itself is asked.
+        plain = [word for word in words if word.isascii() and not {'"', "\\"} & set(word)]
+        scan = SCAN if len(plain) == len(words) else SCAN_WHOLE
+        found, looked_to = self._store.entries_before(before_seq, words=plain, limit=limit, scan=scan)
+        return FoundEntries(tuple(entry for entry in found if entry_contains(entry, words)), looked_to)
 
     def agents(self) -> AgentsPage:
         store = self._store

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
 
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.records import AuditEntry, SwitchState
-from ibgw_tui.core.terms import CheckStatus, Mode, Money
+from ibgw_tui.core.terms import CheckStatus, Mode, Money, iso
 from ibgw_tui.service.checklist import ChecklistView
 from ibgw_tui.service.policy_views import Remark, Setting
 from ibgw_tui.service.standing import Standing
@@ -151,6 +152,16 @@ class AgentsPage:
 
 
 @dataclass(frozen=True, slots=True)
+class FoundEntries:
+    """Some of the audit log: what was found, and how far back was looked."""
+
+    entries: tuple[AuditEntry, ...]
+    """Oldest first."""
+    looked_to: int
+    """The lowest number that was looked at; 1 when there is nothing before it."""
+
+
+@dataclass(frozen=True, slots=True)
 class SettingRow:
     key: str
     value: str
@@ -163,6 +174,16 @@ class SettingsPage:
     """The configuration file that was read, or would be."""
     exists: bool
     rows: tuple[SettingRow, ...]
+
+
+def entry_contains(entry: AuditEntry, words: Sequence[str]) -> bool:
+    """Whether number, time, kind, actor, order, body and hash together contain every word, which is in lower case."""
+    told = (
+        f"{entry.seq} {iso(entry.at)} {entry.kind} {entry.actor} {entry.principal} {entry.order_ref or ''} {entry.hash}"
+    )
+    body = json.dumps(entry.body, sort_keys=True, ensure_ascii=False, default=str, separators=(",", ":"))
+    text = f"{told} {body}".lower()
+    return all(word in text for word in words)
 
 
 NO_SETTINGS = SettingsPage("", False, ())

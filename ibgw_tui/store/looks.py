@@ -74,6 +74,24 @@ class Looks(Reads):
             found += [to_entry(row) for row in self._reading().rows(sql, (kind, limit))]
         return sorted(found, key=lambda entry: entry.seq)[-limit:]
 
+    def entries_before(
+        self, before_seq: int, *, words: Sequence[str] = (), limit: int, scan: int
+    ) -> tuple[list[AuditEntry], int]:
+        """Audit entries below a number, newest of them first looked at; returned oldest first.
+
+        Of the `scan` entries below it those whose bytes or hash contain every word, at most `limit`; and the number
+        down to which was looked, where the next look goes on (1: everything was).
+        """
+        lowest = max(1, before_seq - scan)
+        text = "seq >= ? AND seq < ?"
+        parameters: list[object] = [lowest, before_seq]
+        for word in words:
+            text += " AND (instr(lower(entry), ?) OR instr(lower(hex(hash)), ?))"
+            parameters += [word, word]
+        sql = f"SELECT seq, CAST(entry AS BLOB), hash FROM audit WHERE {text} ORDER BY seq DESC LIMIT ?"
+        found = [to_entry(row) for row in self._reading().rows(sql, [*parameters, limit])]
+        return found[::-1], found[-1].seq if len(found) == limit else lowest
+
     def stager_counts(self, newest: int) -> list[StagerCount]:
         """Of the newest orders: how many of each stager are in each status. Exits of brackets are not counted."""
         rows = self._reading().rows(

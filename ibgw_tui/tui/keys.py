@@ -123,7 +123,7 @@ KEYS: tuple[Key, ...] = (
     Key("blotter", ("2",), "2", "view('blotter')", "blotter", _LOOK, Place.APP,
         "The blotter: orders that were sent or have ended."),
     Key("audit", ("3",), "3", "view('audit')", "audit log", _LOOK, Place.APP,
-        "The audit log, newest entry at the bottom."),
+        "The audit log, newest entry at the bottom; further up, older ones are read as you come to them."),
     Key("positions", ("4",), "4", "view('positions')", "positions", _LOOK, Place.APP,
         "Positions of every account, what works, the worst case, and how much of each limit is used."),
     Key("switch", ("5",), "5", "view('switch')", "kill switch page", _LOOK, Place.APP,
@@ -135,7 +135,8 @@ KEYS: tuple[Key, ...] = (
     Key("settings", ("8",), "8", "view('settings')", "settings", _LOOK, Place.APP,
         "The configuration in force, where each value comes from, and where to change it."),
     Key("filter", ("/",), "/", "filter", "filter", _LOOK, Place.VIEW,
-        "Show only rows that contain every word typed. The row under the cursor stays."),
+        "Show only rows that contain every word typed. The row under the cursor stays. In the audit log it searches the "
+        "whole log: kind, actor, order and body."),
     Key("order_by", ("o",), "o", "order_by", "order by", _LOOK, Place.ORDERS,
         "Put the rows in another order: arrival, expiry, value, symbol. The cursor stays on its row."),
     Key("copy", ("c",), "c", "copy", "copy", _LOOK, Place.VIEW,

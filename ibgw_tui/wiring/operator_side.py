@@ -28,6 +28,7 @@ from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.pages import (
     NO_SETTINGS,
     AgentsPage,
+    FoundEntries,
     PoliciesPage,
     PositionsPage,
     SettingRow,
@@ -142,6 +143,9 @@ class OperatorDesk:
 
     async def audit(self, *, after_seq: int = 0, limit: int = 200, newest: bool = True) -> list[AuditEntry]:
         return await self._store.run(lambda _: self._roles.views.audit(after_seq=after_seq, limit=limit, newest=newest))
+
+    async def audit_before(self, before_seq: int, *, text: str = "", limit: int = 200) -> FoundEntries:
+        return await self._looking.thread.run(lambda _: self._looking.pages.audit_before(before_seq, text, limit))
 
     async def positions_page(self) -> PositionsPage:
         return await self._looking.thread.run(lambda _: self._looking.pages.positions())

@@ -116,3 +116,30 @@ async def test_pages_are_read_through_a_connection_that_cannot_write(tmp_path: P
             assert pages.switch().state.state is KillSwitch.OPEN
         finally:
             store.close()
+
+
+async def test_the_whole_audit_log_is_searched_in_bounded_looks(tmp_path: Path) -> None:
+    async with bench_desk(tmp_path) as desk:
+        first = await desk.staged(rationale='Naïve "Ünter" C:\\plan')
+        for number in range(60):
+            await desk.staged(rationale=f"lot {number}")
+        pages, head = pages_of(desk), (await desk.do(desk.store.audit_head))[0]
+
+        async def search(text: str, limit: int = 10) -> list[int]:
+            found: list[int] = []
+            before = head + 1
+            while before > 1:
+                look = await desk.do(lambda: pages.audit_before(before, text, limit))  # noqa: B023
+                assert look.looked_to < before and len(look.entries) <= limit
+                found = [entry.seq for entry in look.entries] + found
+                before = look.looked_to
+            return found
+
+        assert await search("") == list(range(1, head + 1))
+        assert len(await search("order.staged agent-1")) == 61
+        (seq,) = [e.seq for e in await desk.do(lambda: desk.store.audit_entries(order_ref=first.order_ref))]
+        for text in ("naïve", "ÜNTER", '"ünter\\"', "c:\\\\plan", first.order_ref + " staged"):
+            assert seq in await search(text), text
+        (entry,) = await desk.do(lambda: desk.store.audit_entries(order_ref=first.order_ref))
+        assert await search(entry.hash[:20].upper()) == [seq]
+        assert await search("kind") == [], "names of the file's own columns are no text of an entry"

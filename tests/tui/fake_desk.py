@@ -28,11 +28,13 @@ from ibgw_tui.core.records import Absence, AuditEntry, LeaseState, OrderRecord, 
 from ibgw_tui.core.terms import AssetClass, CheckStatus, KillSwitch, Mode, Money, QuoteStatus, Scope
 from ibgw_tui.service.pages import (
     AgentsPage,
+    FoundEntries,
     PoliciesPage,
     PositionsPage,
     SettingRow,
     SettingsPage,
     SwitchPage,
+    entry_contains,
 )
 from ibgw_tui.service.standing import Doubtful, Standing
 from ibgw_tui.service.views import DeskState, ExecutionRow, LimitBar, OrderRow, Outcome, Shown, Swept, Ticket
@@ -121,10 +123,12 @@ class FakeDesk:
         self.acknowledged: set[str] = set()
         """Items of the paper-to-live checklist."""
         self.positions_known = True
+        self.scan = 300
+        """Entries in one look of a search."""
         self.against_opening: tuple[str, ...] = ()
         self.settings = SettingsPage(
-            "/home/olga/.config/ibgw/config.toml", True,
-            (SettingRow("desk.operator", "olga", "file /home/olga/.config/ibgw/config.toml"),
+            "/desk/config.toml", True,
+            (SettingRow("desk.operator", "olga", "file /desk/config.toml"),
              SettingRow("broker.port", "4002", "default"),
              SettingRow("desk.hold_back_seconds", "5", "environment IBGW_DESK__HOLD_BACK_SECONDS")),
         )  # fmt: skip
@@ -227,7 +231,15 @@ class FakeDesk:
 
     async def audit(self, *, after_seq: int = 0, limit: int = 200, newest: bool = True) -> list[AuditEntry]:
         await self._reading()
-        return self.entries[-limit:] if newest else self.entries[:limit]
+        found = [entry for entry in self.entries if entry.seq > after_seq]
+        return found[-limit:] if newest else found[:limit]
+
+    async def audit_before(self, before_seq: int, /, *, text: str = "", limit: int = 200) -> FoundEntries:
+        await self._reading()
+        lowest = max(1, before_seq - self.scan)
+        words = text.lower().split()
+        found = [e for e in self.entries[lowest - 1 : before_seq - 1] if entry_contains(e, words)][-limit:]
+        return FoundEntries(tuple(found), found[0].seq if len(found) == limit else lowest)
 
     async def positions_page(self) -> PositionsPage:
         await self._reading()

@@ -223,7 +223,7 @@ async def test_what_a_reason_says_cannot_repaint_a_page() -> None:
 async def test_settings_say_where_each_value_comes_from(size: Size) -> None:
     async with running(FakeDesk(), size) as (app, pilot):
         await pilot.press("8")
-        await shows(pilot, "desk.operator", "olga", "/home/olga/.config/ibgw/config.toml")
+        await shows(pilot, "desk.operator", "olga", "/desk/config.toml")
         text = " ".join(page_of(app).pane.text.split())
         assert "environment IBGW_DESK__HOLD_BACK_SECONDS" in text or size[0] == 80
         assert app.theme in text
