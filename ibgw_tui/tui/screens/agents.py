@@ -8,7 +8,7 @@ from decimal import Decimal
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, TERMINAL, Status
 from ibgw_tui.service.pages import AgentsPage, AgentView
 from ibgw_tui.service.views import LimitBar
-from ibgw_tui.tui.present import STATUSES, Tone, age, utc_clock
+from ibgw_tui.tui.present import STATUSES, Tone, ago, utc_clock
 from ibgw_tui.tui.screens.page import PageScreen
 from ibgw_tui.tui.widgets.sections import Cell, Col, Row, Section, sentence, table, use_row
 
@@ -58,7 +58,7 @@ def _cells(agent: AgentView, page: AgentsPage) -> list[Cell]:
         (f"{refused:,}", Tone.REFUSE if refused else Tone.QUIET),
         (f"{sum(counts.get(status, 0) for status in AT_BROKER):,}", Tone.PLAIN),
         (f"{counts.get(Status.FILLED, 0):,}", Tone.PLAIN),
-        (f"{age(page.now - agent.newest_at)} ago", Tone.QUIET),
+        (ago(page.now - agent.newest_at), Tone.QUIET),
     ]
 
 
@@ -73,7 +73,8 @@ def _agent(agent: AgentView, width: int) -> Section:
     rows: list[Row] = [sentence(told, width), use_row(budget, width)]
     for no in agent.noes:
         word = STATUSES[no.status]
-        why = ": ".join(part for part in (no.code, no.reason) if part) or "no reason recorded"
+        told = no.reason if no.code and no.reason.startswith(no.code) else ": ".join(filter(None, (no.code, no.reason)))
+        why = told or "no reason recorded"
         rows.append(sentence(f"{word} {utc_clock(no.at)} {no.symbol} {no.order_ref}  {why}", width, word.tone))
     if not agent.noes:
         rows.append(sentence("no order was refused or rejected", width, Tone.QUIET))

@@ -44,12 +44,14 @@ class PositionsScreen(PageScreen[PositionsPage]):
 
 
 def _account(use: AccountUse, page: PositionsPage, width: int) -> list[Section]:
-    funds = "  ".join(f"{name} {money(amount)}" for name, amount in use.funds)
     if use.positions:
-        positions = table(f"{use.account} positions", COLUMNS, [_cells(row) for row in use.positions], width, funds)
+        positions = table(f"{use.account} positions", COLUMNS, [_cells(row) for row in use.positions], width)
     else:
         words = "Nothing is held, and nothing works." if page.known else "No orders work; what is held is not known."
-        positions = Section(f"{use.account} positions", [sentence(words, width, Tone.QUIET)], funds)
+        positions = Section(f"{use.account} positions", [sentence(words, width, Tone.QUIET)])
+    if use.funds:
+        rows = [fact(name, money(amount), width, column=18) for name, amount in use.funds]
+        return [positions, _limits(use, page, width), Section(f"{use.account} funds", rows, "as the broker says")]
     return [positions, _limits(use, page, width)]
 
 

@@ -9,7 +9,7 @@ from ibgw_tui.core.records import AuditEntry
 from ibgw_tui.core.terms import KillSwitch
 from ibgw_tui.service.pages import SwitchPage
 from ibgw_tui.service.standing import Standing
-from ibgw_tui.tui.present import SIDES, Tone, age, number, price, utc_moment
+from ibgw_tui.tui.present import SIDES, Tone, ago, number, price, utc_moment
 from ibgw_tui.tui.screens.page import PageScreen
 from ibgw_tui.tui.widgets.sections import Cell, Col, Row, Section, fact, sentence, table
 
@@ -64,11 +64,7 @@ def _state(page: SwitchPage, width: int) -> list[Row]:
     words = "OPEN: approved orders may leave. K closes it at once." if is_open else (
         "CLOSED: no new order leaves. K asks for a reason and opens it."
     )  # fmt: skip
-    when = (
-        f"{utc_moment(state.changed_at)}, {age(page.now - state.changed_at)} ago"
-        if state.changed_at
-        else "not recorded"
-    )
+    when = f"{utc_moment(state.changed_at)}, {ago(page.now - state.changed_at)}" if state.changed_at else "not recorded"
     return [
         sentence(words, width, Tone.GOOD if is_open else Tone.ALARM),
         fact("by", state.changed_by or f"nobody by name ({state.source})", width),
