@@ -33,6 +33,17 @@ async def shows(pilot: Pilot[Any], *texts: str) -> str:
     return screen_text(pilot.app)
 
 
+async def at_rest(pilot: Pilot[Any]) -> str:
+    """Wait until the screen has stood still for a while, and return it: what was asked for is drawn."""
+    before, still, end = screen_text(pilot.app), 0, time.monotonic() + DEADLINE_SECONDS
+    while still < 5:
+        assert time.monotonic() < end, f"the screen never rests\n{before}"
+        await pilot.pause(0.05)
+        now = screen_text(pilot.app)
+        before, still = now, still + 1 if now == before else 0
+    return before
+
+
 def flat(app: Any) -> str:
     """The screen as one line, without frames."""
     return " ".join(screen_text(app).replace("│", " ").split())
