@@ -14,7 +14,7 @@ from typing import Any
 
 from ibgw_tui.core.cases import Case
 from ibgw_tui.core.checks import check_limits
-from ibgw_tui.core.context import OrderTerms
+from ibgw_tui.core.context import OrderTerms, Steps
 from ibgw_tui.core.hints import hints
 from ibgw_tui.core.prices import number
 from ibgw_tui.core.terms import EXACT
@@ -67,6 +67,8 @@ def what_passes(case: Case) -> Passing | None:
     def passes(changed: OrderTerms) -> bool:
         return not any(finding.blocks for finding in check_limits(changed, policy, case.limits))
 
+    if case.limits.steps is not None and not _usable(case.limits.steps):
+        return None
     quantity = _largest_quantity(case, lambda value: passes(replace(order, quantity=value)))
     price = _nearest_price(case, lambda value: passes(replace(order, limit_price=value)))
     if quantity is not None or price is not None:
@@ -75,6 +77,12 @@ def what_passes(case: Case) -> Passing | None:
     if together is None or not together.passes or set(together.changes) != {"quantity", "limit_price"}:
         return None
     return Passing(both=(together.changes["quantity"], together.changes["limit_price"]))
+
+
+def _usable(steps: Steps) -> bool:
+    """A grid of zero or negative steps is no grid."""
+    sizes = [steps.size_increment] if steps.size_increment is not None else []
+    return all(size > 0 for size in (*sizes, *(step.increment for step in steps.prices)))
 
 
 # ---- quantity

@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from ibgw_tui.core.broker import Position, Quote
+from ibgw_tui.core.cases import Case
 from ibgw_tui.core.context import Market, OrderTerms
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.errors import NotFound
@@ -20,6 +21,7 @@ from ibgw_tui.core.terms import EXACT, CheckStatus, Mode, Money
 from ibgw_tui.service.assessment import case_of, managed, read_checklist, stored_facts
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.standing import obstacles, unexplained
+from ibgw_tui.service.suggesting import suggestion
 from ibgw_tui.service.views import (
     DeskState,
     ExecutionRow,
@@ -95,7 +97,8 @@ class Views:
         now, record = self._clock(), self._record(order_ref)
         preview = record.preview
         quote = self._store.quote(preview.contract.con_id) if preview else None
-        decision = self._decide(record, now)
+        case = self._case(record, now)
+        decision = case.decide() if case else record.decision  # else what was decided then
         position = self._position(record)
         shown = self._shown(record)
         why_not = _why_not(record, decision, self._rules)
@@ -121,6 +124,7 @@ class Views:
             approvable=not why_not,
             why_not=why_not,
             release_in_seconds=max(Decimal(0), _seconds(releases - now)) if releases else None,
+            passing=suggestion(self._store, record, case),
         )
 
     def _record(self, order_ref: str) -> OrderRecord:
@@ -129,9 +133,10 @@ class Views:
             raise NotFound(f"there is no order {order_ref}")
         return record
 
-    def _decide(self, record: OrderRecord, now: datetime) -> Decision | None:
+    def _case(self, record: OrderRecord, now: datetime) -> Case | None:
+        """What is to be decided now; None when nothing is to be decided any more."""
         if record.preview is None or record.status not in OPEN:
-            return record.decision  # what was decided then; nothing is to be decided any more
+            return None
         return case_of(
             record.preview,
             rules=self._rules,
@@ -140,7 +145,7 @@ class Views:
             facts=stored_facts(self._store, record.preview, self._rules, now),
             audit=self._health.facts(),
             checklist=read_checklist(self._store),
-        ).decide()
+        )
 
     def _shown(self, record: OrderRecord) -> Shown | None:
         if record.preview is None or record.status is not Status.PENDING:

@@ -23,6 +23,7 @@ from ibgw_tui.core.errors import (
 )
 from ibgw_tui.core.lifecycle import AT_BROKER, Actor, IllegalTransition, Signal, Status
 from ibgw_tui.core.orders import Approval, ApprovalStatus, ApprovedMarket, Preview
+from ibgw_tui.core.passing import what_passes
 from ibgw_tui.core.records import OrderRecord, SwitchState
 from ibgw_tui.core.rules import DeskRules
 from ibgw_tui.service.assessment import (
@@ -34,6 +35,7 @@ from ibgw_tui.service.assessment import (
 from ibgw_tui.service.checklist import ITEMS, acknowledged, evidence_of, lacking
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.recovery import explain, open_switch, require_reason, write_off
+from ibgw_tui.service.suggesting import PASSING
 from ibgw_tui.service.switch import cancel_working, close_switch
 from ibgw_tui.service.views import Shown
 from ibgw_tui.store import Change, OrderStore
@@ -190,7 +192,19 @@ class Review:
     def reject(self, order_ref: str, *, reason: str, reason_code: str = "OPERATOR_REJECTED") -> OrderRecord:
         """Say no. Needs a reason: the agent reads it. Raises InvalidRequest, Conflict."""
         words = require_reason(reason)
-        return self._move(order_ref, Signal.REJECT, reason_code=reason_code, reason=words, void_approval=True)
+        return self._move(
+            order_ref, Signal.REJECT, reason_code=reason_code, reason=words, void_approval=True, suggests=True
+        )
+
+    def ask_changes(self, order_ref: str, *, reason: str, reason_code: str = "OPERATOR_ASKED_CHANGES") -> OrderRecord:
+        """Give a pending order back to the one who staged it: only a revision of it, or a no, goes on from there.
+
+        Needs a reason: the agent reads it. Raises InvalidRequest, Conflict.
+        """
+        words = require_reason(reason)
+        return self._move(
+            order_ref, Signal.ASK_CHANGES, reason_code=reason_code, reason=words, void_approval=False, suggests=True
+        )
 
     def recall(self, order_ref: str) -> OrderRecord:
         """Take back an approval that was not spent yet. Raises Conflict."""
@@ -306,10 +320,18 @@ class Review:
             return self._sign(change, checklist)
 
     def _move(
-        self, order_ref: str, signal: Signal, *, reason_code: str, reason: str, void_approval: bool
+        self,
+        order_ref: str,
+        signal: Signal,
+        *,
+        reason_code: str,
+        reason: str,
+        void_approval: bool,
+        suggests: bool = False,
     ) -> OrderRecord:
         with self._store.write() as change:
             record = change.order(order_ref)
+            helps = what_passes(self._case(change, record.preview)) if suggests and record.preview else None
             try:
                 change.move(
                     record,
@@ -318,6 +340,7 @@ class Review:
                     principal=self._rules.operator,
                     reason_code=reason_code,
                     reason=reason,
+                    detail={PASSING: helps.as_json()} if helps else None,
                 )
             except IllegalTransition as error:
                 raise Conflict(
@@ -336,7 +359,7 @@ class Review:
         return record
 
 
-_PAST = {Signal.REJECT: "rejected", Signal.RECALL: "recalled"}
+_PAST = {Signal.REJECT: "rejected", Signal.RECALL: "recalled", Signal.ASK_CHANGES: "given back for changes"}
 
 
 def _market(market: Market | None) -> ApprovedMarket | None:

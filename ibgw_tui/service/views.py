@@ -10,6 +10,7 @@ from enum import StrEnum
 from ibgw_tui.core.broker import OrderReport, Position, Quote
 from ibgw_tui.core.decision import Decision, Finding
 from ibgw_tui.core.lifecycle import Status
+from ibgw_tui.core.passing import Passing
 from ibgw_tui.core.records import LeaseState, OrderRecord, SwitchState
 from ibgw_tui.core.terms import CheckStatus, Mode, Money, OrderType, Side
 
@@ -94,6 +95,8 @@ class Ticket:
     """Empty when approvable: else the code and the sentence the operator reads."""
     release_in_seconds: Decimal | None
     """Left of the hold-back after an approval."""
+    passing: Passing | None = None
+    """Numbers the limits would let pass, of an order that they refuse; None where there are none."""
 
 
 @dataclass(frozen=True, slots=True)

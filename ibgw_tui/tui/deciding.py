@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from ibgw_tui.core.lifecycle import AT_BROKER, OPEN
+from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Status
 from ibgw_tui.service.views import OrderRow, Ticket
 from ibgw_tui.tui.conversation import Conversation
 from ibgw_tui.tui.port import ApprovalVerdict
 from ibgw_tui.tui.present import STATUSES, Tone, countdown
 from ibgw_tui.tui.screens.approve import ApproveScreen
-from ibgw_tui.tui.screens.reject import RejectScreen
+from ibgw_tui.tui.screens.reject import ChangesScreen, RejectScreen
 
 
 class Deciding:
-    """Approve, reject, recall, send now."""
+    """Approve, reject, ask for changes, recall, send now."""
 
     def __init__(self, talk: Conversation) -> None:
         self._talk = talk
@@ -95,6 +95,29 @@ class Deciding:
         )
         if record is not None:
             self._talk.say(f"REJECTED {ticket.sentence}: {record.reason}", Tone.STRONG)
+        return None
+
+    def ask_changes(self, ticket: Ticket | None, row: OrderRow | None) -> None:
+        if row is None or not self._talk.may_ask("ask for changes"):
+            return
+        if row.status is not Status.PENDING:
+            word = STATUSES[row.status].word
+            self._talk.say(f"{row.order_ref} is {word}: changes are asked of an order that waits for you", Tone.WARN)
+        elif ticket is None or ticket.record.order_ref != row.order_ref:
+            self._talk.say(f"{row.order_ref}: its ticket is still being read; press e again", Tone.WARN)
+        else:
+            self._talk.ask(self._ask_changes(ticket), "ask for changes")
+
+    async def _ask_changes(self, ticket: Ticket) -> None:
+        ref = ticket.record.order_ref
+        answer = await self._talk.answer_to(ChangesScreen(ticket))
+        if answer is None:
+            return self._talk.say(f"{ref}: no changes were asked for", Tone.QUIET)
+        record = await self._talk.call(
+            self._session.port.ask_changes(ref, answer.reason, answer.reason_code), f"{ref}: NOT GIVEN BACK", ref
+        )
+        if record is not None:
+            self._talk.say(f"GIVEN BACK to {record.staged_by}: {ticket.sentence}: {record.reason}", Tone.STRONG)
         return None
 
     def recall(self, row: OrderRow | None) -> None:

@@ -132,6 +132,11 @@ class OperatorDesk:
     async def reject(self, order_ref: str, reason: str, reason_code: str) -> OrderRecord:
         return await self._store.run(lambda _: self._review.reject(order_ref, reason=reason, reason_code=reason_code))
 
+    async def ask_changes(self, order_ref: str, reason: str, reason_code: str) -> OrderRecord:
+        return await self._store.run(
+            lambda _: self._review.ask_changes(order_ref, reason=reason, reason_code=reason_code)
+        )
+
     async def recall(self, order_ref: str) -> OrderRecord:
         return await self._store.run(lambda _: self._review.recall(order_ref))
 

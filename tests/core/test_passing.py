@@ -14,6 +14,7 @@ from ibgw_tui.core.cases import Case, parse_case
 from ibgw_tui.core.context import OrderTerms
 from ibgw_tui.core.passing import Passing, what_passes
 from ibgw_tui.core.policy import LimitPolicy
+from ibgw_tui.core.terms import Side
 from tests import makers
 
 
@@ -59,7 +60,7 @@ def test_the_price_is_the_nearest_one(asked: str, nearest: str) -> None:
 
 def test_of_two_equally_near_prices_the_less_aggressive_is_told() -> None:
     for side, nearest in (("buy", "100.00"), ("sell", "100.01")):
-        found = what_passes(a_case(limit_price=Decimal("100.005"), side=makers.Side(side)))
+        found = what_passes(a_case(limit_price=Decimal("100.005"), side=Side(side)))
         assert found is not None and found.limit_price == Decimal(nearest)
 
 
@@ -96,7 +97,7 @@ def test_a_repeated_order_is_not_told_how_to_slip_past() -> None:
 def test_what_is_told_passes_and_nothing_nearer_does(quantity: int, cents: int, side: str, cap: int) -> None:
     price = Decimal(cents) / 100
     case = a_case(makers.a_policy(max_notional=makers.usd(str(cap)), max_quantity=Decimal(30)),
-                  quantity=Decimal(quantity), limit_price=price, side=makers.Side(side))  # fmt: skip
+                  quantity=Decimal(quantity), limit_price=price, side=Side(side))  # fmt: skip
     found = what_passes(case)
     by_quantity = [n for n in range(1, quantity) if passes(case, quantity=Decimal(n))]
     if passes(case):

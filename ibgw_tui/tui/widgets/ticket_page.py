@@ -42,7 +42,7 @@ AGENT_TITLE = "agent says (untrusted text)"
 def ticket_lines(ticket: Ticket, now: datetime, width: int) -> list[Content]:
     """The whole page."""
     blank = Content("")
-    head = [*sentence_lines(ticket, width), *verdict_lines(ticket, now, width), blank]
+    head = [*sentence_lines(ticket, width), *verdict_lines(ticket, now, width), *passing_lines(ticket, width), blank]
     if width >= WIDE:
         left_width = (width - 3) * 54 // 100
         right_width = width - 3 - left_width
@@ -92,6 +92,16 @@ def verdict_lines(ticket: Ticket, now: datetime, width: int) -> list[Content]:
     wrapped = safe_line(text, STYLES[tone]).wrap(max(8, width - 4))
     mark = Content.styled(f" {word.mark} ", STYLES[tone])
     return [Content.assemble(mark if at == 0 else "   ", line) for at, line in enumerate(wrapped)]
+
+
+def passing_lines(ticket: Ticket, width: int) -> list[Content]:
+    """What the limits would let pass, of an order that they refuse: worth telling the agent."""
+    if ticket.passing is None:
+        return []
+    tell = "; e asks for it" if ticket.record.status is Status.PENDING else ""
+    style = STYLES[Tone.GOOD]
+    wrapped = safe_line(f"the limits would let pass: {ticket.passing.words}{tell}", style).wrap(max(8, width - 4))
+    return [Content.assemble((" ↳ " if at == 0 else "   ", style), line) for at, line in enumerate(wrapped)]
 
 
 def _verdict(ticket: Ticket, now: datetime) -> tuple[Word, str, Tone]:
