@@ -18,11 +18,12 @@ from ibgw_tui.core.prices import notional_of, reference_price, worst_case_price
 from ibgw_tui.core.records import AuditEntry, OrderLine, OrderRecord, Tally
 from ibgw_tui.core.rules import DeskRules
 from ibgw_tui.core.terms import EXACT, CheckStatus, Mode, Money
-from ibgw_tui.service.assessment import case_of, managed, read_checklist, stored_facts
+from ibgw_tui.service.assessment import SESSION_FRESH_SECONDS, case_of, managed, read_checklist, stored_facts
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.standing import obstacles, unexplained
 from ibgw_tui.service.suggesting import suggestion
 from ibgw_tui.service.views import (
+    SESSION_BAR,
     DeskState,
     ExecutionRow,
     LimitBar,
@@ -124,6 +125,8 @@ class Views:
             approvable=not why_not,
             why_not=why_not,
             release_in_seconds=max(Decimal(0), _seconds(releases - now)) if releases else None,
+            excess_before=self._excess(record, now),
+            first_trade=self._is_first_trade(record, position),
             passing=suggestion(self._store, record, case),
         )
 
@@ -146,6 +149,22 @@ class Views:
             audit=self._health.facts(),
             checklist=read_checklist(self._store),
         )
+
+    def _excess(self, record: OrderRecord, now: datetime) -> Money | None:
+        """What the account has left before this order; nothing old is told as if it were known."""
+        fresh = timedelta(seconds=SESSION_FRESH_SECONDS)
+        found = (facts for facts in self._store.account_facts() if facts.account == record.intent.account)
+        facts = next((each for each in found if now - each.as_of <= fresh), None)
+        return facts.excess_liquidity if facts is not None and record.status in OPEN else None
+
+    def _is_first_trade(self, record: OrderRecord, position: Position | None) -> bool:
+        """Asked only of live orders that wait, and only where nothing is held."""
+        preview = record.preview
+        if preview is None or preview.mode is not Mode.LIVE or record.status is not Status.PENDING:
+            return False
+        if position is not None and position.quantity:
+            return False
+        return not self._store.has_filled(record.intent.account, preview.contract.con_id)
 
     def _shown(self, record: OrderRecord) -> Shown | None:
         if record.preview is None or record.status is not Status.PENDING:
@@ -261,7 +280,7 @@ def limit_bars(
             "orders",
         ),
         (
-            "session notional",
+            SESSION_BAR,
             tally.session_notional.get(currency, zero),
             in_session,
             session_cap.amount if session_cap else None,

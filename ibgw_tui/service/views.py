@@ -46,6 +46,9 @@ class OrderRow:
     reason: str
 
 
+SESSION_BAR = "session notional"
+
+
 @dataclass(frozen=True, slots=True)
 class LimitBar:
     """One limit as numbers: what is used, what this order adds, what is allowed."""
@@ -95,6 +98,10 @@ class Ticket:
     """Empty when approvable: else the code and the sentence the operator reads."""
     release_in_seconds: Decimal | None
     """Left of the hold-back after an approval."""
+    excess_before: Money | None = None
+    """Excess liquidity of the account, as the router last read it; None where it did not."""
+    first_trade: bool = False
+    """Live, and nothing of this contract was ever filled in this account through this desk."""
     passing: Passing | None = None
     """Numbers the limits would let pass, of an order that they refuse; None where there are none."""
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ibgw_tui.core.broker import LinkState
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Status
 from ibgw_tui.service.views import OrderRow, Ticket
 from ibgw_tui.tui.conversation import Conversation
@@ -29,6 +30,8 @@ class Deciding:
             self._talk.say(f"{ref}: its ticket is still being read; press a again", Tone.WARN)
         elif self._session.health.down_since is not None:
             self._talk.say(f"{ref} cannot be approved: the feed is down, what you see is old", Tone.REFUSE)
+        elif problem := self._no_broker():
+            self._talk.say(f"{ref} cannot be approved: {problem}", Tone.REFUSE)
         elif ref in self._session.in_flight or ref in self._session.unknown:
             self._talk.say(f"{ref}: an approval of it is on its way, and what came of it is not known yet", Tone.WARN)
         elif not ticket.approvable:
@@ -64,6 +67,15 @@ class Deciding:
         held = countdown(approval.release_at - self._session.now)
         when = "leaves now" if held == "expired" else f"leaves in {held}: u recalls, s sends now"
         return self._talk.say(f"APPROVED {ticket.sentence} - {when}", Tone.GOOD)
+
+    def _no_broker(self) -> str:
+        """Approving what cannot leave would only wait for a moment that nobody looks at. Empty: it could leave."""
+        desk = self._session.desk
+        if desk is None or not desk.router_alive:
+            return "no router is running, so nothing could be sent"
+        if desk.link_state != LinkState.CONNECTED:
+            return "the broker is not connected; wait until it is, and look again"
+        return ""
 
     def _link(self) -> str:
         """The state of the connection, for the review to notice when it changes."""

@@ -62,6 +62,7 @@ class ScriptedBroker:
     unknown_symbol: bool = False
     snapshots: BrokerSnapshot | None = None
     name: str = "SCRIPTED"
+    mode: Mode = Mode.PAPER
 
     async def connect(self) -> None: ...
 
@@ -87,7 +88,7 @@ class ScriptedBroker:
         return None
 
     async def account(self, account: str) -> AccountFacts:
-        return AccountFacts(account=account, mode=Mode.PAPER, as_of=self.clock())
+        return AccountFacts(account=account, mode=self.mode, as_of=self.clock())
 
     async def positions(self, account: str) -> tuple[Position, ...]:
         return ()

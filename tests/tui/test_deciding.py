@@ -147,6 +147,24 @@ async def test_nothing_is_approved_while_the_feed_is_down() -> None:
         assert not app.dialog_is_open
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"link_state": "disconnected"}, "the broker is not connected"),
+        ({"link_state": "broker_unreachable"}, "the broker is not connected"),
+        ({"link_state": None}, "the broker is not connected"),
+        ({"router_alive": False}, "no router is running"),
+    ],
+)
+async def test_nothing_is_approved_that_could_not_leave(changes: dict[str, Any], words: str) -> None:
+    desk = busy()
+    desk.desk_changes = changes
+    async with running(desk) as (app, pilot):
+        await pilot.press("a")
+        await shows(pilot, f"cannot be approved: {words}")
+        assert not app.dialog_is_open and desk.acts == []
+
+
 # ---- reject, recall, send now
 
 

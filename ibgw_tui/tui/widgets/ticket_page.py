@@ -32,6 +32,7 @@ from ibgw_tui.tui.widgets.check_list import gate_lines, rule
 from ibgw_tui.tui.widgets.facts import fact_lines
 from ibgw_tui.tui.widgets.limit_bars import limit_lines
 from ibgw_tui.tui.widgets.paint import beside
+from ibgw_tui.tui.widgets.price_scale import scale_lines
 
 WIDE = 108
 """From this width on, facts and limits stand beside gates and the agent's words."""
@@ -153,7 +154,7 @@ def _filled(ticket: Ticket) -> str:
 def _facts(ticket: Ticket, now: datetime, width: int) -> list[Content]:
     preview = ticket.record.preview
     note = f"digest {preview.digest[:8]}" if preview else "not previewed yet"
-    return [rule("order", width, note), *fact_lines(ticket, now, width)]
+    return [rule("order", width, note), *fact_lines(ticket, now, width), *scale_lines(ticket, width)]
 
 
 def _limits(ticket: Ticket, width: int) -> list[Content]:
