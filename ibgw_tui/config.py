@@ -164,6 +164,16 @@ def default_file() -> Path:
     return Path(platformdirs.user_config_dir(APP)) / "config.toml"
 
 
+def _is_there(file: Path) -> bool:
+    try:
+        return file.is_file()
+    except OSError as error:  # a folder of another user, a name that is none
+        raise SettingsError(
+            f"the configuration file {file} cannot be read: {error.strerror or error}",
+            user_action="name another file with --config, or in IBGW_CONFIG",
+        ) from error
+
+
 def load_config(path: Path | None, environ: Mapping[str, str], flags: Mapping[str, str]) -> Loaded:
     """Read file, environment and flags (dotted key -> text). Raises SettingsError naming everything that is wrong."""
     named = path or (Path(environ[FILE_VARIABLE]).expanduser() if environ.get(FILE_VARIABLE) else None)
@@ -171,7 +181,7 @@ def load_config(path: Path | None, environ: Mapping[str, str], flags: Mapping[st
     problems: list[str] = []
     data: dict[str, Any] = {}
     origins: dict[str, str] = {}
-    if file.is_file():
+    if _is_there(file):
         data = _read(file)
         origins = {key: f"file {file}" for key, _ in _leaves(data)}
     elif named is not None:

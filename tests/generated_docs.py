@@ -47,6 +47,18 @@ def _decision_part(name: str) -> Callable[[], str]:
     return make
 
 
+def _door_part(name: str) -> Callable[[], str]:
+    """Parts about doors import them: only when they are asked for."""
+
+    def make() -> str:
+        from tests import door_docs
+
+        text: str = getattr(door_docs, name)()
+        return text
+
+    return make
+
+
 PARTS: list[tuple[str, str, Callable[[], str]]] = [
     ("README.md", "keys", key_table),
     ("docs/glossary.md", "lifecycle", lifecycle_table),
@@ -54,6 +66,10 @@ PARTS: list[tuple[str, str, Callable[[], str]]] = [
     ("docs/limits.md", "fields", _decision_part("field_table")),
     ("docs/limits.md", "limits", _decision_part("limit_sections")),
     ("docs/cases.md", "sections", _decision_part("case_table")),
+    ("docs/cli.md", "exit-codes", _door_part("exit_table")),
+    ("docs/cli.md", "commands", _door_part("command_sections")),
+    ("docs/errors.md", "errors", _door_part("error_table")),
+    ("docs/agents.md", "tools", _door_part("tool_table")),
 ]
 """(page, name of the part between its markers, what makes it)"""
 

@@ -254,6 +254,11 @@ def test_the_demo_writes_a_configuration_that_is_right(tmp_path: Path, mode: str
     assert config.desk.home == str(tmp_path)
 
 
+def test_a_place_that_cannot_be_looked_at_is_told_not_thrown(tmp_path: Path) -> None:
+    with pytest.raises(SettingsError, match="cannot be read"):
+        load_config(tmp_path / ("x" * 300), {}, {})
+
+
 def test_the_demo_writes_a_configuration_for_a_simulated_tws(tmp_path: Path) -> None:
     config = load_config(write_demo_settings(tmp_path, mode="paper", seed=3, hold_back=1, tws_port=4444), {}, {}).config
     assert (config.broker.backend, config.broker.port, config.broker.mode) == ("ibkr", 4444, "paper")

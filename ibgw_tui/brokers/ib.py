@@ -7,18 +7,15 @@ never used before. After that nothing is assumed: reports say what TWS said, and
 from __future__ import annotations
 
 import asyncio
-import logging
-import time
 from collections.abc import AsyncIterator, Callable
 from datetime import datetime
 from pathlib import Path
 
-from ib_async import OrderState as IbOrderState
-
 from ibgw_tui.brokers.ib_contracts import contract_of, question, rule_of, the_one, wire_contract
 from ibgw_tui.brokers.ib_ids import OrderIds
-from ibgw_tui.brokers.ib_numbers import exact
 from ibgw_tui.brokers.ib_orders import changed_order, family_of, problems_of, wire_order
+from ibgw_tui.brokers.ib_patience import Patience
+from ibgw_tui.brokers.ib_questions import estimate_of
 from ibgw_tui.brokers.ib_quotes import no_quote
 from ibgw_tui.brokers.ib_session import Session
 from ibgw_tui.brokers.ib_settings import IbSettings
@@ -39,12 +36,10 @@ from ibgw_tui.core.broker import (
 )
 from ibgw_tui.core.errors import BrokerError, ErrorCode, NotConnected, NotFound, OutcomeUnknown
 from ibgw_tui.core.orders import BrokerOrder, Contract, OrderIntent
-from ibgw_tui.core.terms import AccountId, Money
+from ibgw_tui.core.terms import AccountId
 
 NAME = "IBKR"
 CHANGEABLE = frozenset({BrokerState.WORKING, BrokerState.HELD})
-
-log = logging.getLogger(__name__)
 
 
 class Reports:
@@ -78,8 +73,7 @@ class IbBroker:
         self._session: Session | None = None
         self._reports = Reports()
         self._turn = asyncio.Lock()
-        self._failures = 0
-        self._without_since: float | None = None
+        self._patience = Patience(settings)
 
     @property
     def name(self) -> str:
@@ -92,21 +86,18 @@ class IbBroker:
         async with self._turn:
             if self._session is not None:
                 return
-            if self._without_since is None:
-                self._without_since = time.monotonic()
-            await asyncio.sleep(self._pause())
+            await asyncio.sleep(self._patience.begins())
             self._ids.open()
             session = Session(self._settings, self._clock, self._reports.say, self._lost)
             try:
                 await session.start(self._ids.highest)
             except BrokerError as error:
-                self._failures += 1
                 self._ids.close()
-                raise self._loudly(error) from error
+                raise self._patience.failed(error) from error
             except BaseException:
                 self._ids.close()
                 raise
-            self._failures, self._without_since = 0, None
+            self._patience.succeeded()
             self._reports.begin()
             self._session = session
             text = f"{self.name} {', '.join(session.managed)}"
@@ -130,22 +121,9 @@ class IbBroker:
         """The session ended by itself."""
         if self._session is not None:
             self._session = None
-            self._without_since = time.monotonic()
+            self._patience.lost()
             self._reports.say(LinkReport(state=LinkState.DISCONNECTED, text=why, at=self._clock()))
             self._reports.end()
-
-    def _pause(self) -> float:
-        """None for a first attempt and the next; then longer and longer, for ever."""
-        if self._failures < 2:
-            return 0.0
-        return min(float(2 ** min(self._failures - 2, 10)), self._settings.longest_wait_seconds)
-
-    def _loudly(self, error: BrokerError) -> BrokerError:
-        since = time.monotonic() - (self._without_since or time.monotonic())
-        if since >= self._settings.alarm_seconds:
-            log.error("no session with TWS for %.0f minutes: %s", since / 60, error.message)
-            error.message = f"ALARM: no session with TWS for {since / 60:.0f} minutes: {error.message}"
-        return error
 
     # ---- MarketReader
 
@@ -182,26 +160,7 @@ class IbBroker:
             return None
         if isinstance(answer, str):
             return WhatIf(warning=answer, as_of=at)
-        return self._estimate(answer, session.accounts.base_currency(order.account), order.contract.currency)
-
-    def _estimate(self, told: IbOrderState, base: str, currency: str) -> WhatIf:
-        def money(value: object, unit: str) -> Money | None:
-            number = exact(value)
-            return Money(amount=number, currency=unit) if number is not None and unit else None
-
-        unit = told.commissionCurrency or currency
-        one_price = money(told.commission, unit)
-        return WhatIf(
-            initial_margin_change=money(told.initMarginChange, base),
-            maintenance_margin_change=money(told.maintMarginChange, base),
-            equity_with_loan_after=money(told.equityWithLoanAfter, base),
-            initial_margin_after=money(told.initMarginAfter, base),
-            maintenance_margin_after=money(told.maintMarginAfter, base),
-            commission_min=money(told.minCommission, unit) or one_price,
-            commission_max=money(told.maxCommission, unit) or one_price,
-            warning=told.warningText,
-            as_of=self._clock(),
-        )
+        return estimate_of(answer, session.accounts.base_currency(order.account), order.contract.currency, at)
 
     async def account(self, account: AccountId) -> AccountFacts:
         return self._managing(account).accounts.facts(account)
@@ -367,7 +326,7 @@ class IbBroker:
                 raise NotConnected(
                     "TWS has no link to Interactive Brokers; nothing was sent", user_action="wait for it"
                 )
-            await session.probe(self._settings.probe_seconds)
+            await session.proof.ask(self._settings.probe_seconds)
             # Last, so that what is counted goes out when it is counted.
             await session.pace.take(messages)
             if session.is_proven or not session.is_open:

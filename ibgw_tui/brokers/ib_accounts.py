@@ -32,6 +32,10 @@ class Accounts:
     _heard: dict[str, datetime] = field(default_factory=dict)
     _positions: dict[str, dict[int, Position]] = field(default_factory=dict)
 
+    def value_of_model(self, req_id: int, account: str, model: str, tag: str, text: str, currency: str) -> None:
+        """The same as `value`, as the other of TWS's two messages tells it."""
+        self.value(tag, text, currency, account)
+
     def value(self, tag: str, text: str, currency: str, account: str) -> None:
         if tag in _TAGS.values() and currency != "BASE":
             self._values[account, tag] = text, currency

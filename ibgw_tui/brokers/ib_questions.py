@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable
+from datetime import datetime
 from typing import Any, TypeVar
 
 from ib_async import IB, ContractDetails, RequestError
@@ -11,10 +12,13 @@ from ib_async import Contract as IbContract
 from ib_async import Order as IbOrder
 from ib_async import OrderState as IbOrderState
 
+from ibgw_tui.brokers.ib_numbers import exact
 from ibgw_tui.brokers.ib_pace import Pace
 from ibgw_tui.brokers.ib_settings import IbSettings
 from ibgw_tui.brokers.ib_words import meaning
+from ibgw_tui.core.broker import WhatIf
 from ibgw_tui.core.errors import BrokerError, NotConnected
+from ibgw_tui.core.terms import Money
 
 NO_CONTRACT = 200
 Answer = TypeVar("Answer")
@@ -111,6 +115,28 @@ class Questions:
             raise BrokerError("TWS did not answer in time", user_action="try again") from None
         except ConnectionError as error:
             raise NotConnected("the connection to TWS was lost", user_action="connect again") from error
+
+
+def estimate_of(told: IbOrderState, base: str, currency: str, at: datetime) -> WhatIf:
+    """TWS's estimate of an order in our terms; `base` is the currency of the account, where it told one."""
+
+    def money(value: object, unit: str) -> Money | None:
+        number = exact(value)
+        return Money(amount=number, currency=unit) if number is not None and unit else None
+
+    unit = told.commissionCurrency or currency
+    one_price = money(told.commission, unit)
+    return WhatIf(
+        initial_margin_change=money(told.initMarginChange, base),
+        maintenance_margin_change=money(told.maintMarginChange, base),
+        equity_with_loan_after=money(told.equityWithLoanAfter, base),
+        initial_margin_after=money(told.initMarginAfter, base),
+        maintenance_margin_after=money(told.maintMarginAfter, base),
+        commission_min=money(told.minCommission, unit) or one_price,
+        commission_max=money(told.maxCommission, unit) or one_price,
+        warning=told.warningText,
+        as_of=at,
+    )
 
 
 def _is_empty(state: IbOrderState) -> bool:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable
 from datetime import datetime
 from typing import Any
@@ -20,20 +19,20 @@ from ib_async import Order as IbOrder
 from ib_async import OrderState as IbOrderState
 
 from ibgw_tui.brokers.ib_accounts import Accounts
-from ibgw_tui.brokers.ib_asking import Question
 from ibgw_tui.brokers.ib_contracts import wire_contract
 from ibgw_tui.brokers.ib_lists import Lists
 from ibgw_tui.brokers.ib_pace import Pace
+from ibgw_tui.brokers.ib_proof import Proof
 from ibgw_tui.brokers.ib_questions import Questions
 from ibgw_tui.brokers.ib_quotes import Lines
+from ibgw_tui.brokers.ib_recovery import missed, rest_of_family
 from ibgw_tui.brokers.ib_settings import IbSettings
 from ibgw_tui.brokers.ib_start import accounts_problem, start
-from ibgw_tui.brokers.ib_state import FINISHED, SAID_HERE, Book, Tracked
+from ibgw_tui.brokers.ib_state import SAID_HERE, Book, Tracked
 from ibgw_tui.brokers.ib_tap import Hear, tap
 from ibgw_tui.brokers.ib_words import Means, meaning
 from ibgw_tui.core.broker import (
     BrokerSnapshot,
-    BrokerState,
     LinkReport,
     LinkState,
     Notice,
@@ -47,10 +46,6 @@ for _name in ("ib_async", "eventkit"):
     # Without any handler Python would print the library's own view of every error across the screen.
     logging.getLogger(_name).addHandler(logging.NullHandler())
 
-FRESH_SECONDS = 0.2
-"""An answer so lately proves that the link carries, both ways; a burst of orders shares it."""
-PROOF_SECONDS = 0.5
-"""How old the proof may be when the order goes out, after it waited for its turn."""
 HEADROOM = 5
 """Probes a second, which wait for nobody: they are sent in addition to what the pace allows."""
 RECOVERY_PAUSE_SECONDS = 1.0
@@ -97,9 +92,7 @@ class Session:
         self.managed: tuple[str, ...] = ()
         self._is_open = False
         self._is_over = False
-        self._time = Question()
-        self._probing: asyncio.Future[None] | None = None
-        self._alive_at = float("-inf")
+        self.proof = Proof(self.client, self.pace, self._must_be_open)
         self._tasks: set[asyncio.Task[None]] = set()
         self._recovery: asyncio.Task[None] | None = None
 
@@ -122,7 +115,8 @@ class Session:
         self.pace.spent(START_MESSAGES)
         self.client.updateReqId(above + 1)
         self.ib.reqMarketDataType(DELAYED_IF_NOT_LIVE)
-        self._is_open, self._alive_at = True, time.monotonic()
+        self._is_open = True
+        self.proof.begin()
         self._run(self._beating())
 
     def end(self) -> None:
@@ -131,7 +125,7 @@ class Session:
         for task in list(self._tasks):
             task.cancel()
         gone = NotConnected("the session with TWS is over", user_action="connect again")
-        self._time.fail(gone)
+        self.proof.question.fail(gone)
         self._lists.fail(gone)
         try:
             self.ib.disconnect()
@@ -178,31 +172,14 @@ class Session:
 
     @property
     def is_proven(self) -> bool:
-        return self._is_open and time.monotonic() - self._alive_at < PROOF_SECONDS
-
-    async def probe(self, seconds: float) -> None:
-        """TWS answers, now. Raises NotConnected."""
-        if time.monotonic() - self._alive_at < FRESH_SECONDS:
-            return
-        if self._probing is None or self._probing.done():
-            self._must_be_open()
-            self.pace.spent(1)
-            self._probing = self._time.ask()
-            self.client.reqCurrentTime()
-        try:
-            await asyncio.wait_for(asyncio.shield(self._probing), seconds)
-        except TimeoutError:
-            raise NotConnected(
-                f"TWS does not answer within {seconds:g} s", user_action="look at TWS; nothing was sent"
-            ) from None
-        self._alive_at = time.monotonic()
+        return self._is_open and self.proof.holds
 
     async def _beating(self) -> None:
         while True:
             await asyncio.sleep(self._settings.beat_seconds)
             self.lines.sweep()
             try:
-                await self.probe(self._settings.silence_seconds)
+                await self.proof.ask(self._settings.silence_seconds)
             except NotConnected as error:
                 self.drop(error.message)
 
@@ -238,16 +215,7 @@ class Session:
             if snapshot.complete:
                 break
             await asyncio.sleep(RECOVERY_PAUSE_SECONDS)
-        for execution in snapshot.executions:
-            if self.book.is_new_execution(execution.exec_id):
-                self._tell(execution)
-        for report in (*snapshot.completed_orders, *snapshot.open_orders):
-            tracked = self.book.by_ref.get(report.order_ref)
-            if tracked is None or not self.book.is_ours(tracked):
-                continue
-            if (tracked.state, tracked.filled) != (report.state, report.filled) or report.state not in FINISHED:
-                tracked.state, tracked.filled = report.state, report.filled
-                self._tell(report)
+        self._tell_all(list(missed(self.book, snapshot)))
         self.link, self._recovery = LinkState.CONNECTED, None
         self._tell(LinkReport(state=self.link, text=text, at=self._clock()))
 
@@ -279,10 +247,10 @@ class Session:
             "execDetailsEnd": self._lists.executions_end,
             "commissionReport": self._on_commission,
             "error": self._on_error,
-            "currentTime": self._on_time,
+            "currentTime": self.proof.told_time,
             "position": self.accounts.position,
             "updateAccountValue": self.accounts.value,
-            "accountUpdateMulti": self._on_account_value,
+            "accountUpdateMulti": self.accounts.value_of_model,
             "priceSizeTick": self.lines.tick_price,
             "tickSize": self.lines.tick_size,
             "tickString": _nothing,
@@ -294,12 +262,6 @@ class Session:
         """After a new login of TWS the accounts may be others."""
         if self._is_open and (problem := accounts_problem(told, self._settings)) is not None:
             self.drop(problem.message)
-
-    def _on_time(self, at: int) -> None:
-        self._time.answered()
-
-    def _on_account_value(self, req_id: int, account: str, model: str, tag: str, text: str, currency: str) -> None:
-        self.accounts.value(tag, text, currency, account)
 
     def _on_open_order(self, order_id: int, contract: IbContract, order: IbOrder, state: IbOrderState) -> None:
         if order.whatIf:
@@ -374,17 +336,10 @@ class Session:
             self._tell(Notice(code=code, text=text, at=self._clock()))
 
     def _keep_whole(self, refused: Tracked) -> None:
-        """An entry whose exit was refused must not go on without it: what was approved was the whole."""
-        if refused.state is not BrokerState.REJECTED or refused.order_ref == (refused.family or ("",))[0]:
-            return
-        legs = [self.book.by_ref[ref] for ref in refused.family if ref in self.book.by_ref]
-        if not legs or legs[0].acknowledged or legs[0].filled:
-            return
-        for leg in legs:
-            if leg is not refused and leg.state not in FINISHED:
-                leg.cancelling = True
-                self.pace.spent(1)
-                self.client.cancelOrder(leg.order_id, "")
+        for leg in rest_of_family(self.book, refused):
+            leg.cancelling = True
+            self.pace.spent(1)
+            self.client.cancelOrder(leg.order_id, "")
 
     def _not_understood(self, name: str, error: Exception) -> None:
         self._tell(

@@ -10,13 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ibgw_tui.cli import documents, sheets
+from ibgw_tui.cli import sheets
 from ibgw_tui.cli.commands import Globals, Group, command
 from ibgw_tui.cli.exits import Exit
 from ibgw_tui.cli.output import Console
 from ibgw_tui.cli.session import as_agent
 from ibgw_tui.core.records import AuditEntry
 from ibgw_tui.core.text import one_line
+from ibgw_tui.service import documents
 
 if TYPE_CHECKING:
     from ibgw_tui.wiring.agent_side import OrderReads

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import click
 
-from ibgw_tui.cli import documents, sheets
+from ibgw_tui.cli import sheets
 from ibgw_tui.cli.commands import Globals, command
 from ibgw_tui.cli.session import as_desk, load
+from ibgw_tui.service import documents
 
 
 @command(

@@ -18,8 +18,9 @@ import click
 
 from ibgw_tui.cli.commands import Globals, command
 from ibgw_tui.cli.exits import Exit
-from ibgw_tui.cli.output import Console, error_body, table
+from ibgw_tui.cli.output import Console, table
 from ibgw_tui.core.decision import Decision, Finding
+from ibgw_tui.core.error_table import error_body
 from ibgw_tui.core.errors import InvalidRequest
 from ibgw_tui.core.terms import CheckStatus, iso
 from ibgw_tui.core.text import one_line
@@ -43,20 +44,29 @@ _COLOURS = {CheckStatus.REFUSE: "red", CheckStatus.UNKNOWN: "red", CheckStatus.W
     examples="""
         ibgw explain o-7k3m9q2x4d
         ibgw explain 2x4d --case > case.json
+        ibgw explain --order order.json
         ibgw explain --cases case.json
         cat cases.jsonl | ibgw explain --cases - --json
     """,
 )
 @click.argument("ref", required=False)
 @click.option("--cases", "source", metavar="FILE", help="Decide the cases in FILE, or on stdin with '-'.")
+@click.option("--order", "order", metavar="FILE|-", help="Dry run of an order that was not staged: would it pass?")
 @click.option("--case", "as_case", is_flag=True, help="Print what is asked of REF now as a case, to be edited.")
 @click.option("--enable-live", is_flag=True, help="Answer as a terminal that was started with --enable-live.")
-def explain(state: Globals, ref: str | None, source: str | None, as_case: bool, enable_live: bool) -> int:
-    if (ref is None) == (source is None) or (as_case and ref is None):
+def explain(
+    state: Globals, ref: str | None, source: str | None, order: str | None, as_case: bool, enable_live: bool
+) -> int:
+    if sum(each is not None for each in (ref, source, order)) != 1 or (as_case and ref is None):
         raise InvalidRequest(
-            "give either the reference of an order or --cases FILE; --case goes with a reference",
+            "give either the reference of an order, --order FILE or --cases FILE; --case goes with a reference",
             user_action="see `ibgw explain --help`",
         )
+    if order is not None:
+        from ibgw_tui.cli.advice import dry_run
+
+        dry_run(state, order)
+        return Exit.OK
     if source is not None:
         return _decide_cases(source, state.console)
     assert ref is not None
@@ -144,7 +154,8 @@ def _failed(given: Given, error: Exception, code: Exit) -> _Answer:
 
 
 def _tell(explained: Explained, console: Console) -> int:
-    from ibgw_tui.cli import documents, sheets
+    from ibgw_tui.cli import sheets
+    from ibgw_tui.service import documents
 
     record, recorded, case = explained.record, explained.recorded, explained.now
     body: dict[str, Any] = {"order": documents.order_line(record), "recorded": None, "now": None}
@@ -184,7 +195,7 @@ def _print_case(explained: Explained, state: Globals) -> int:
     """The case of now, else the recorded one: as it is read by `--cases`."""
     import json
 
-    from ibgw_tui.cli.output import harmless
+    from ibgw_tui.core.text import harmless
 
     case: Case | None = explained.now
     if case is not None:

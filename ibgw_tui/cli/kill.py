@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ibgw_tui.cli import documents, sheets
+from ibgw_tui.cli import sheets
 from ibgw_tui.cli.commands import Globals, Group, command
 from ibgw_tui.cli.exits import Exit
 from ibgw_tui.cli.output import Console
@@ -18,6 +18,7 @@ from ibgw_tui.cli.person import require_phrase, require_terminal
 from ibgw_tui.cli.session import as_agent, as_desk, say_home
 from ibgw_tui.core.errors import InvalidRequest, NotPermitted
 from ibgw_tui.core.text import one_line
+from ibgw_tui.service import documents
 
 if TYPE_CHECKING:
     from ibgw_tui.service.views import Swept

@@ -13,7 +13,7 @@ import click
 
 from ibgw_tui.cli.commands import Globals, Group
 from ibgw_tui.cli.exits import Exit, exit_code, published
-from ibgw_tui.cli.output import error_body
+from ibgw_tui.core.error_table import error_body
 from ibgw_tui.core.errors import GatewayError, InvalidRequest
 from ibgw_tui.core.lifecycle import IllegalTransition
 
@@ -25,11 +25,17 @@ COMMANDS = {
     "router": f"{_HERE}.desk:router",
     "status": f"{_HERE}.desk:status",
     "stage": f"{_HERE}.orders:stage",
+    "bracket": f"{_HERE}.moves:bracket",
+    "revise": f"{_HERE}.moves:revise",
     "modify": f"{_HERE}.orders:modify",
+    "submit": f"{_HERE}.moves:submit",
+    "cancel": f"{_HERE}.moves:cancel",
     "list": f"{_HERE}.orders:list_orders",
     "show": f"{_HERE}.orders:show",
     "wait": f"{_HERE}.orders:wait",
     "withdraw": f"{_HERE}.orders:withdraw",
+    "limits": f"{_HERE}.advice:limits",
+    "positions": f"{_HERE}.advice:positions",
     "explain": f"{_HERE}.explain:explain",
     "policy": f"{_HERE}.policy:policy",
     "checklist": f"{_HERE}.checklist:checklist",
@@ -41,6 +47,7 @@ COMMANDS = {
     "restore": f"{_HERE}.backup:restore",
     "config": f"{_HERE}.settings:config",
     "twsim": f"{_HERE}.twsim:twsim",
+    "schema": f"{_HERE}.schema:schema",
     "completion": f"{_HERE}.completion:completion",
 }
 """Name -> where it lives; imported when it is named."""

@@ -1,43 +1,26 @@
 """From flags and files to the data of one order. Says everything that is wrong in one answer.
 
 What a field means is known to `core.orders` alone. This module knows only where the text came from:
-it keeps digits as text, refuses what JSON is too forgiving about, and names the field that was
-probably meant.
+it keeps digits as text and refuses what JSON is too forgiving about.
 """
 
 from __future__ import annotations
 
-import difflib
 import json
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from ibgw_tui.core.errors import ErrorCode, InvalidRequest
-from ibgw_tui.core.orders import OrderIntent, parse_intent
+from ibgw_tui.core.orders import parse_intent
 from ibgw_tui.core.terms import IdempotencyKey, PrincipalName
 from ibgw_tui.core.text import one_line, sanitise
 
 LARGEST_FILE = 32 * 1024 * 1024
 """Bytes read of an order file. Far above any order, so that a long rationale is told what is wrong with it."""
-
-FIELDS: tuple[str, ...] = tuple(OrderIntent.model_fields)
-
-_OTHER_WORDS = {
-    "action": "side",
-    "lmtprice": "limit_price",
-    "price": "limit_price",
-    "qty": "quantity",
-    "reason": "rationale",
-    "size": "quantity",
-    "ticker": "symbol",
-    "tif": "time_in_force",
-    "type": "order_type",
-}
-"""What other systems call these fields; no spelling likeness would find them."""
 
 _KEY: TypeAdapter[str] = TypeAdapter(IdempotencyKey)
 _NAME: TypeAdapter[str] = TypeAdapter(PrincipalName)
@@ -114,7 +97,7 @@ def check_request(data: Mapping[str, Any], *, key: str | None, agent: str) -> No
         parse_intent({name: sanitise(value) if name in torn else value for name, value in data.items()})
     except InvalidRequest as error:
         code = error.code
-        problems += [_with_nearest_name(line) for line in error.problems]
+        problems += error.problems
     if problems:
         raise InvalidRequest(
             f"the order has {len(problems)} problem{'s' if len(problems) != 1 else ''}: {'; '.join(problems)}",
@@ -142,23 +125,3 @@ def _is_torn(text: str) -> bool:
 
 def _shown(text: str) -> str:
     return repr(one_line(text, 40))
-
-
-def _with_nearest_name(problem: str) -> str:
-    name, _, rest = problem.partition(": ")
-    if name in FIELDS or "is not a field" not in rest:
-        return problem
-    nearest = nearest_name(name, FIELDS)
-    return (
-        f"{name}: {rest}; did you mean {nearest}?" if nearest else f"{name}: {rest}; the fields are {', '.join(FIELDS)}"
-    )
-
-
-def nearest_name(name: str, known: Sequence[str]) -> str | None:
-    """The known name that was probably meant: limitPrice, limit-price and limt_price are limit_price."""
-    plain = {each.replace("_", ""): each for each in known}
-    wanted = name.lower().replace("_", "").replace("-", "").replace(" ", "")
-    if _OTHER_WORDS.get(wanted) in known:
-        return _OTHER_WORDS[wanted]
-    close = difflib.get_close_matches(wanted, plain, n=1, cutoff=0.6)
-    return plain[close[0]] if close else None

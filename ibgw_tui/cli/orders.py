@@ -7,52 +7,28 @@ from typing import Any
 
 import click
 
-from ibgw_tui.cli import documents, sheets
+from ibgw_tui.cli import sheets
 from ibgw_tui.cli.commands import Globals, command
 from ibgw_tui.cli.exits import AFTER_WAITING, Exit
-from ibgw_tui.cli.order_input import FIELDS, check_request, read_order_file
+from ibgw_tui.cli.order_input import check_request, read_order_file
 from ibgw_tui.cli.session import as_agent
+from ibgw_tui.core.errors import InvalidRequest
+from ibgw_tui.core.field_help import FIELD_HELP
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, TERMINAL, Status
+from ibgw_tui.core.orders import FIELDS
 from ibgw_tui.core.records import OrderRecord
 from ibgw_tui.core.text import one_line
+from ibgw_tui.service import documents
 from ibgw_tui.service.suggesting import told
 
 _POLL_SECONDS = 0.2
 
-_agent = click.option(
+agent_option = click.option(
     "--agent", envvar="IBGW_AGENT", default="cli", show_default=True, metavar="NAME", help="Who asks ($IBGW_AGENT)."
 )
 
-_FIELD_HELP: dict[str, tuple[str, str]] = {
-    "account": ("ACCOUNT", "Brokerage account, such as DU1234567 (paper)."),
-    "symbol": ("SYMBOL", "Symbol in upper case, such as AAPL or EUR.USD."),
-    "side": ("buy|sell", "Buy or sell."),
-    "quantity": ("NUMBER", "Shares, contracts or units."),
-    "order_type": ("TYPE", "market, limit (default), stop, stop_limit, trailing_stop, trailing_stop_limit."),
-    "limit_price": ("PRICE", "Price of a limit order."),
-    "stop_price": ("PRICE", "Trigger of a stop order."),
-    "trailing_amount": ("PRICE", "Trail by an amount."),
-    "trailing_percent": ("NUMBER", "Trail by a percentage."),
-    "limit_offset": ("PRICE", "Trailing stop limit: distance of the limit from the stop."),
-    "time_in_force": ("WORD", "day (default), gtc, ioc, gtd."),
-    "good_till": ("TIME", "For gtd: a moment such as 2026-11-22T15:00:00Z."),
-    "con_id": ("ID", "The broker's contract id, if known."),
-    "asset_class": ("CLASS", "stock, etf, option, future, fx."),
-    "currency": ("CODE", "Currency of the contract, such as USD."),
-    "expiry": ("YYYYMMDD", "Of an option or a future."),
-    "strike": ("PRICE", "Of an option."),
-    "right": ("call|put", "Of an option."),
-    "take_profit_price": (
-        "PRICE",
-        "Bracket: close with a gain at this limit. Sent with the entry; one exit cancels the other.",
-    ),
-    "stop_loss_price": ("PRICE", "Bracket: close with a loss once this price trades."),
-    "stop_loss_limit_price": ("PRICE", "Bracket: limit of the stop-loss; without one it goes to the market."),
-    "rationale": ("TEXT", "Why, for the operator to read."),
-}
 
-
-def _intent_options(function: Any) -> Any:
+def intent_options(function: Any) -> Any:
     """One option for each field of an order. All are text: what is wrong with them is said in one answer."""
     for name in reversed(FIELDS):
         if name == "modifies":
@@ -62,7 +38,7 @@ def _intent_options(function: Any) -> Any:
                 "--outside-hours/--no-outside-hours", default=None, help="Fill outside regular hours."
             )
         else:
-            metavar, words = _FIELD_HELP.get(name, ("TEXT", ""))
+            metavar, words = (FIELD_HELP[name].metavar, FIELD_HELP[name].words)
             option = click.option(f"--{name.replace('_', '-')}", name, metavar=metavar, help=words)
         function = option(function)
     return function
@@ -75,15 +51,29 @@ def _intent_options(function: Any) -> Any:
         ibgw stage --account DU1234567 --symbol AAPL --side buy --quantity 1 --limit-price 100
         ibgw stage --file order.json --key rebalance-7 --json
         jq '.orders[0]' plan.json | ibgw stage --file - --agent momentum-1
+        ibgw stage --csv orders.csv --account DU1234567 --key rebalance-7
     """,
 )
-@_intent_options
+@intent_options
 @click.option("--file", "file", metavar="FILE|-", help="JSON object with the same fields; options replace its values.")
-@click.option("--key", help="Idempotency key: asking again with it is safe.")
-@_agent
-def stage(state: Globals, file: str | None, key: str | None, agent: str, **flags: Any) -> None:
-    data = read_order_file(file) if file is not None else {}
-    data.update({name: _as_json(name, value) for name, value in flags.items() if value is not None})
+@click.option("--csv", "csv_file", metavar="FILE|-", help="Many orders: a header of field names, one order a line.")
+@click.option("--key", help="Idempotency key: asking again with it is safe. With --csv the line's number is added.")
+@agent_option
+def stage(
+    state: Globals, file: str | None, csv_file: str | None, key: str | None, agent: str, **flags: Any
+) -> int | None:
+    given = {name: as_json(name, value) for name, value in flags.items() if value is not None}
+    if csv_file is not None:
+        from ibgw_tui.cli.many import stage_many
+
+        if file is not None:
+            raise InvalidRequest("give --file or --csv, not both", user_action="see `ibgw stage --help`")
+        return stage_many(state, csv_file, given, key=key, agent=agent)
+    stage_one(state, {**(read_order_file(file) if file is not None else {}), **given}, key=key, agent=agent)
+    return None
+
+
+def stage_one(state: Globals, data: dict[str, Any], *, key: str | None, agent: str) -> None:
     check_request(data, key=key, agent=agent)
     with as_agent(state, agent) as side:
         staged = side.staging.stage(data, key=key)
@@ -113,7 +103,7 @@ def stage(state: Globals, file: str | None, key: str | None, agent: str, **flags
 @click.option("--trailing-percent", metavar="NUMBER", help="New trail, as a percentage.")
 @click.option("--rationale", metavar="TEXT", help="Why, for the operator to read.")
 @click.option("--key", help="Idempotency key: asking again with it is safe.")
-@_agent
+@agent_option
 def modify(state: Globals, ref: str, key: str | None, agent: str, **changes: str | None) -> None:
     with as_agent(state, agent) as side:
         staged = side.staging.stage_modify(ref, {k: v for k, v in changes.items() if v is not None}, key=key)
@@ -127,7 +117,7 @@ def modify(state: Globals, ref: str, key: str | None, agent: str, **changes: str
     state.console.result(body, *sheets.staged(record, replayed=staged.replayed))
 
 
-def _as_json(name: str, value: Any) -> Any:
+def as_json(name: str, value: Any) -> Any:
     """Options are text; a contract id is the one field that JSON writes as a number."""
     return int(value) if name == "con_id" and value.isascii() and value.isdigit() and len(value) < 16 else value
 
@@ -241,7 +231,7 @@ def _tell_outcome(state: Globals, record: OrderRecord, timed_out: bool) -> int:
 )
 @click.argument("ref")
 @click.option("--reason", default="", metavar="TEXT", help="Why, for the record.")
-@_agent
+@agent_option
 def withdraw(state: Globals, ref: str, reason: str, agent: str) -> None:
     with as_agent(state, agent) as side:
         record = side.staging.withdraw(ref, reason=reason)

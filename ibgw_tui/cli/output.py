@@ -13,23 +13,11 @@ import sys
 from collections.abc import Mapping, Sequence
 from typing import Any, TextIO
 
-from ibgw_tui.core.errors import GatewayError, InvalidRequest
-from ibgw_tui.core.text import one_line, sanitise
+from ibgw_tui.core.text import harmless, one_line
 
 SCHEMA_VERSION = 1
 
 _COLOURS = {"red": "31", "green": "32", "yellow": "33", "cyan": "36", "dim": "2", "bold": "1"}
-
-
-def harmless(value: Any) -> Any:
-    """A JSON-like value whose every text, keys too, is sanitised."""
-    if isinstance(value, str):
-        return sanitise(value)
-    if isinstance(value, Mapping):
-        return {sanitise(str(key)): harmless(item) for key, item in value.items()}
-    if isinstance(value, list | tuple):
-        return [harmless(item) for item in value]
-    return value
 
 
 def document(body: Mapping[str, Any]) -> str:
@@ -44,41 +32,6 @@ def bare_line(body: Mapping[str, Any]) -> str:
     if "\\" in text or "\x7f" in text:
         return json.dumps(harmless(body), ensure_ascii=True, allow_nan=False)
     return text
-
-
-def error_body(error: BaseException) -> dict[str, Any]:
-    """An error as the contract writes it."""
-    if not isinstance(error, GatewayError):
-        return _error("INTERRUPTED" if isinstance(error, KeyboardInterrupt) else "UNEXPECTED", str(error))
-    return _error(
-        error.code.value,
-        error.message,
-        user_action=error.user_action,
-        retryable=error.retryable,
-        findings=[finding.as_json() for finding in error.findings],
-        problems=list(error.problems) if isinstance(error, InvalidRequest) else [],
-    )
-
-
-def _error(
-    code: str,
-    message: str,
-    *,
-    user_action: str = "",
-    retryable: bool = False,
-    findings: Sequence[Any] = (),
-    problems: Sequence[str] = (),
-) -> dict[str, Any]:
-    return {
-        "error": {
-            "code": code,
-            "message": message,
-            "findings": list(findings),
-            "user_action": user_action,
-            "retryable": retryable,
-            "problems": list(problems),
-        }
-    }
 
 
 class Console:

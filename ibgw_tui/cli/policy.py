@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import click
 
 from ibgw_tui.cli.commands import Globals, Group, command
-from ibgw_tui.cli.documents import plain
 from ibgw_tui.cli.exits import Exit
 from ibgw_tui.cli.output import table
 from ibgw_tui.cli.session import load
 from ibgw_tui.core.errors import NotFound
 from ibgw_tui.core.text import one_line
+from ibgw_tui.service.documents import plain
 
 if TYPE_CHECKING:
     from ibgw_tui.config import Config

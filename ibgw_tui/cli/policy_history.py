@@ -11,7 +11,6 @@ from typing import Any
 import click
 
 from ibgw_tui.cli.commands import Globals, command
-from ibgw_tui.cli.documents import plain
 from ibgw_tui.cli.exits import Exit
 from ibgw_tui.cli.moments import HOW, moment
 from ibgw_tui.cli.output import Console, table
@@ -20,6 +19,7 @@ from ibgw_tui.cli.progress import progress_bar
 from ibgw_tui.cli.session import as_reader
 from ibgw_tui.core.terms import EXACT, Mode, iso
 from ibgw_tui.core.text import one_line
+from ibgw_tui.service.documents import plain
 from ibgw_tui.service.policy_trial import Outcome, Tried, try_policy
 
 _CHANGES = (Outcome.WOULD_REFUSE, Outcome.WOULD_ALLOW)

@@ -10,9 +10,8 @@ from typing import Any
 
 import click
 
-from ibgw_tui.cli import documents, sheets
+from ibgw_tui.cli import sheets
 from ibgw_tui.cli.commands import Globals, Group, command
-from ibgw_tui.cli.documents import plain
 from ibgw_tui.cli.kill import require_words
 from ibgw_tui.cli.output import Console
 from ibgw_tui.cli.person import require_phrase, require_terminal
@@ -21,6 +20,8 @@ from ibgw_tui.core.broker import OrderReport
 from ibgw_tui.core.errors import Conflict
 from ibgw_tui.core.records import ComparisonMade, Discrepancy
 from ibgw_tui.core.text import one_line
+from ibgw_tui.service import documents
+from ibgw_tui.service.documents import plain
 from ibgw_tui.service.standing import Doubtful, Standing, standing
 
 WRITE_OFF, IN_SPITE_OF, EXPLAINED = "WRITE OFF", "WRITE OFF ANYWAY", "EXPLAINED"

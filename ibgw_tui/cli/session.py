@@ -10,6 +10,7 @@ from ibgw_tui.cli.commands import Globals
 
 if TYPE_CHECKING:
     from ibgw_tui.config import Loaded
+    from ibgw_tui.wiring.agent_desk import AgentDesk
     from ibgw_tui.wiring.agent_side import AgentSide
     from ibgw_tui.wiring.desk_side import DeskSide
     from ibgw_tui.wiring.paths import Home
@@ -37,6 +38,15 @@ def as_agent(state: Globals, principal: str) -> Iterator[AgentSide]:
     from ibgw_tui.wiring.agent_side import open_agent_side
 
     with open_agent_side(load(state), principal) as side:
+        yield side
+
+
+@contextmanager
+def as_adviser(state: Globals, principal: str) -> Iterator[AgentDesk]:
+    """The staging role with everything an agent may know."""
+    from ibgw_tui.wiring.agent_desk import open_agent_desk
+
+    with open_agent_desk(load(state), principal) as side:
         yield side
 
 

@@ -11,7 +11,6 @@ from datetime import datetime
 from decimal import Decimal
 from typing import Any
 
-from ibgw_tui.cli.documents import currency_of
 from ibgw_tui.cli.output import Console, table
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.lifecycle import AT_BROKER, TERMINAL, Status
@@ -19,6 +18,7 @@ from ibgw_tui.core.orders import order_sentence
 from ibgw_tui.core.records import AuditEntry, OrderRecord, SwitchState
 from ibgw_tui.core.terms import CheckStatus, KillSwitch
 from ibgw_tui.core.text import one_line
+from ibgw_tui.service.documents import currency_of
 from ibgw_tui.service.views import DeskState
 
 _WHY_WIDTH = 60

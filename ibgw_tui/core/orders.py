@@ -14,7 +14,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
 from functools import cached_property
@@ -23,6 +23,7 @@ from typing import Annotated, Any, NoReturn
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError
 
 from ibgw_tui.core.errors import ErrorCode, InvalidRequest
+from ibgw_tui.core.naming import did_you_mean
 from ibgw_tui.core.terms import (
     AccountId,
     Amount,
@@ -103,6 +104,8 @@ class OrderIntent(Frozen):
     rationale: Annotated[str, AfterValidator(_rationale)] = ""
     """Why, in the agent's words. Untrusted text: sanitised here and again where it is drawn."""
 
+
+FIELDS: tuple[str, ...] = tuple(OrderIntent.model_fields)
 
 _PRICES: dict[OrderType, tuple[frozenset[str], frozenset[str]]] = {
     # order type: (fields it needs, fields it may also have)
@@ -195,8 +198,14 @@ _HINTS = {
 }
 
 
-def describe_problems(error: ValidationError) -> list[str]:
-    """Each problem of a Pydantic error as 'field: what is wrong; remedy'."""
+def describe_problems(
+    error: ValidationError, whole: tuple[str, str, Sequence[str]] = ("a field of an order", "fields", ())
+) -> list[str]:
+    """Each problem of a Pydantic error as 'field: what is wrong; remedy'.
+
+    `whole` says what the fields are fields of, what they are called together, and their names: then an
+    unknown one is told with the nearest known one.
+    """
     lines = []
     for problem in error.errors(include_url=False):
         name = ".".join(str(part) for part in problem["loc"]) or "request"
@@ -204,7 +213,8 @@ def describe_problems(error: ValidationError) -> list[str]:
         if kind == "missing":
             text = "is required"
         elif kind == "extra_forbidden":
-            text = "is not a field of an order"
+            text = f"is not {whole[0]}"
+            text += f"; {did_you_mean(name, whole[2], whole[1])}" if whole[2] else ""
         elif kind == "enum":
             text = f"must be {problem['ctx']['expected']}"
         elif kind == "string_pattern_mismatch":
@@ -227,7 +237,7 @@ def parse_intent(data: Mapping[str, Any]) -> OrderIntent:
     try:
         intent = OrderIntent.model_validate_json(json.dumps(dict(data), default=str))
     except ValidationError as error:
-        problems += describe_problems(error)
+        problems += describe_problems(error, ("a field of an order", "fields", FIELDS))
     named = {line.split(":", 1)[0] for line in problems}
     problems += [line for line in shape_problems(data) if line.split(":", 1)[0] not in named]
     if problems or intent is None:

@@ -10,6 +10,8 @@ from __future__ import annotations
 
 import re
 import unicodedata
+from collections.abc import Mapping
+from typing import Any
 
 MARK = "\u241b"  # SYMBOL FOR ESCAPE: shown where an escape sequence was
 CONTROL_MARK = "\u00bf"  # shown where another control or invisible character was
@@ -61,3 +63,14 @@ def one_line(text: str, width: int | None = None) -> str:
     """`sanitise`, with line feeds shown as a space, cut to `width` characters with an ellipsis."""
     flat = " ".join(sanitise(text).split())
     return flat if width is None or len(flat) <= width else flat[: max(0, width - 1)] + "…"
+
+
+def harmless(value: Any) -> Any:
+    """A JSON-like value whose every text, keys too, is sanitised."""
+    if isinstance(value, str):
+        return sanitise(value)
+    if isinstance(value, Mapping):
+        return {sanitise(str(key)): harmless(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [harmless(item) for item in value]
+    return value

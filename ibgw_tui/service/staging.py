@@ -11,8 +11,6 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from pydantic import TypeAdapter, ValidationError
-
 from ibgw_tui.core.errors import Conflict, ErrorCode, InvalidRequest, NotFound, NotPermitted
 from ibgw_tui.core.lifecycle import (
     AT_BROKER,
@@ -25,8 +23,9 @@ from ibgw_tui.core.lifecycle import (
 )
 from ibgw_tui.core.orders import EXIT_FIELDS, OrderIntent, digest_of, parse_intent
 from ibgw_tui.core.records import OrderRecord, SwitchState
-from ibgw_tui.core.terms import IdempotencyKey, iso
+from ibgw_tui.core.terms import iso
 from ibgw_tui.core.text import one_line
+from ibgw_tui.service.keys import check_key
 from ibgw_tui.service.switch import close_switch
 from ibgw_tui.store import Change, OrderStore
 
@@ -72,33 +71,81 @@ class Staging:
         kept = target.intent.model_dump(mode="json", exclude_none=True, exclude=set(EXIT_FIELDS) | {"rationale"})
         return self._stage(parse_intent({**kept, **changes, "modifies": target.on_wire}), key)
 
-    def _stage(self, intent: OrderIntent, key: str | None) -> Staged:
-        _check_key(key)
-        request_hash = digest_of("stage", intent.model_dump(mode="json"))
+    def revise(self, order_ref: str, changes: Mapping[str, Any], *, key: str | None = None) -> Staged:
+        """Replace an own order by a revision of it: `changes` over what was asked for before; None takes a field out.
+
+        An order that waits is superseded; one that was refused, rejected or expired stays what it is, and the
+        revision names it. Raises InvalidRequest, Conflict (it was sent or withdrawn, or was revised before).
+        """
+        former = self.own(order_ref)
+        merged = {**former.intent.model_dump(mode="json", exclude_none=True), **changes}
+        intent = parse_intent({name: value for name, value in merged.items() if value is not None})
+        return self._stage(intent, key, revises=former.order_ref)
+
+    def _stage(self, intent: OrderIntent, key: str | None, revises: str | None = None) -> Staged:
+        check_key(key)
+        asked = {"revises": revises, "intent": intent.model_dump(mode="json")}
+        request_hash = digest_of("revise", asked) if revises else digest_of("stage", asked["intent"])
         with self._store.write() as change:
+            # Before any other question: what was done under a key is told, also when it could not be done any more.
+            known = self._claimed(change, key, "revise" if revises else "stage", request_hash)
+            if known is not None:
+                return Staged(known, replayed=True)
             _check_good_till(intent, change.now)
+            if revises is not None:
+                self._supersede(change, revises, intent)
             if intent.modifies is not None:
                 intent = _check_modify(change, intent, self._principal)
-            if key is not None:
-                claimed = change.claim_key(self._principal, key, operation="stage", request_hash=request_hash)
-                if not claimed.is_new:
-                    if claimed.request_hash != request_hash or claimed.order_ref is None:
-                        raise Conflict(
-                            f"idempotency key {key!r} was used before for another order ({claimed.order_ref})",
-                            code=ErrorCode.PAPER_IDEMPOTENCY_CONFLICT,
-                            user_action="use a new key for a new order, or repeat the same order to read it again",
-                        )
-                    return Staged(change.order(claimed.order_ref), replayed=True)
             waiting = change.count_open(self._principal)
             if waiting >= self._max_pending:
                 raise NotPermitted(
                     f"{waiting} orders of {self._principal} wait for review already; {self._max_pending} are allowed",
                     user_action="withdraw orders that are no longer wanted, or wait for the operator",
                 )
-            record = change.insert_order(self._make_ref(), intent, staged_by=self._principal)
+            record = change.insert_order(self._make_ref(), intent, staged_by=self._principal, revises=revises)
             if key is not None:
                 change.finish_key(self._principal, key, state="completed", order_ref=record.order_ref, result=None)
         return Staged(record, replayed=False)
+
+    def _claimed(self, change: Change, key: str | None, operation: str, request_hash: str) -> OrderRecord | None:
+        """The order that came of an earlier call with this key; None when it is new. Raises Conflict."""
+        if key is None:
+            return None
+        claimed = change.claim_key(self._principal, key, operation=operation, request_hash=request_hash)
+        if claimed.is_new:
+            return None
+        if claimed.request_hash != request_hash or claimed.order_ref is None:
+            raise Conflict(
+                f"idempotency key {key!r} was used before for another request ({claimed.order_ref})",
+                code=ErrorCode.PAPER_IDEMPOTENCY_CONFLICT,
+                user_action="use a new key for a new request, or repeat the same request to read its result again",
+            )
+        return change.order(claimed.order_ref)
+
+    def _supersede(self, change: Change, order_ref: str, intent: OrderIntent) -> None:
+        record = change.order(order_ref)
+        successor = change.successor(order_ref)
+        if successor is not None:
+            raise Conflict(f"order {order_ref} was revised already", user_action=f"revise {successor}, its revision")
+        if record.status not in REVISABLE:
+            raise Conflict(
+                f"order {order_ref} is {record.status.value.replace('_', ' ')} and cannot be revised",
+                user_action="change it while it works at the broker (stage_modify), or stage a new order"
+                if record.status in AT_BROKER
+                else "stage a new order",
+            )
+        if intent == record.intent and record.status in OPEN:
+            raise InvalidRequest("the revision changes nothing", user_action="give at least one other field")
+        if record.status in OPEN:
+            change.revoke_approval(record)
+            change.move(
+                record,
+                Signal.REVISE,
+                actor=Actor.AGENT,
+                principal=self._principal,
+                reason_code="REVISED_BY_STAGER",
+                reason="replaced by a revision",
+            )
 
     def withdraw(self, order_ref: str, *, reason: str = "") -> OrderRecord:
         """Take back an own order that was not sent yet. Withdrawing twice is one withdrawal."""
@@ -138,10 +185,14 @@ class Staging:
         """Any order, by reference or by an unambiguous part of it. Raises NotFound."""
         return self._store.find_order(order_ref)
 
-    def ask_cancel(self, order_ref: str) -> OrderRecord:
+    def ask_cancel(self, order_ref: str, *, key: str | None = None) -> Staged:
         """Ask the broker to cancel an own order. Only a request: it may still fill."""
+        check_key(key)
         record = self.own(order_ref)
         with self._store.write() as change:
+            known = self._claimed(change, key, "cancel", digest_of("cancel", {"order_ref": record.order_ref}))
+            if known is not None:
+                return Staged(known, replayed=True)
             record = change.order(record.order_ref)
             try:
                 moved = change.move(record, Signal.ASK_CANCEL, actor=Actor.AGENT, principal=self._principal)
@@ -151,7 +202,9 @@ class Staging:
                     user_action="withdraw it instead" if record.status in OPEN else "nothing to do: it has ended",
                 ) from error
             change.note(moved, cancel_asked_by=self._principal, cancel_sent_at=None)
-            return change.order(record.order_ref)
+            if key is not None:
+                change.finish_key(self._principal, key, state="completed", order_ref=record.order_ref, result=None)
+            return Staged(change.order(record.order_ref), replayed=False)
 
     def arm_kill_switch(self, reason: str) -> SwitchState:
         """Close the kill switch: no new order leaves. Anyone may stop."""
@@ -161,8 +214,8 @@ class Staging:
         return self._store.switch()
 
 
-_KEY: TypeAdapter[str] = TypeAdapter(IdempotencyKey)
-
+REVISABLE = OPEN | {Status.REFUSED, Status.REJECTED, Status.EXPIRED}
+"""What a revision may follow: an order that waits, and one that ended without being sent or taken back."""
 
 CHANGEABLE_FIELDS = frozenset({"quantity", "limit_price", "stop_price", "trailing_amount", "trailing_percent"})
 _FIXED_FIELDS = (
@@ -214,17 +267,3 @@ def _check_good_till(intent: OrderIntent, now: datetime) -> None:
             code=ErrorCode.ORDER_VALIDATION_FAILED,
             problems=[f"good_till: {iso(intent.good_till)} has passed; give a later moment"],
         )
-
-
-def _check_key(key: str | None) -> None:
-    """A blank key would make every keyless request the same one."""
-    if key is None:
-        return
-    try:
-        _KEY.validate_python(key)
-    except ValidationError as error:
-        raise InvalidRequest(
-            "the idempotency key is blank, too long or not printable ASCII",
-            code=ErrorCode.PAPER_IDEMPOTENCY_CONFLICT,
-            user_action="give 1 to 128 printable characters without blanks around, or no key",
-        ) from error

@@ -12,7 +12,21 @@ from ibgw_tui.core.orders import Approval, ApprovalStatus
 from ibgw_tui.core.records import OrderRecord
 from ibgw_tui.core.terms import iso
 from ibgw_tui.store.connection import Connection
+from ibgw_tui.store.failures import undamaged
 from ibgw_tui.store.rows import to_us
+
+
+def find(connection: Connection, approval_id: str) -> tuple[Approval, str] | None:
+    """The approval with the status it has now, and the reference of its order."""
+    row = connection.row(
+        "SELECT a.body, a.status, o.order_ref FROM approvals a JOIN orders o ON o.seq = a.order_seq "
+        "WHERE a.approval_id = ?",
+        (approval_id,),
+    )
+    if row is None:
+        return None
+    with undamaged("an approval"):
+        return Approval.model_validate_json(row[0]).replaced(status=ApprovalStatus(row[1])), row[2]
 
 
 def insert(connection: Connection, record: OrderRecord, approval: Approval) -> None:

@@ -23,9 +23,6 @@ from ibgw_tui.core.terms import KillSwitch, Money
 from ibgw_tui.store import approvals, decisions, fills, keys, lease, notes, submissions
 from ibgw_tui.store.audit_log import AuditLog
 from ibgw_tui.store.connection import Connection
-from ibgw_tui.store.counting import (
-    count_open,
-)
 from ibgw_tui.store.groups import Groups
 from ibgw_tui.store.reads import Reads
 from ibgw_tui.store.rows import RECORD_SQL, intent_columns, to_micro, to_record, to_us
@@ -69,14 +66,6 @@ class Change(Reads):
     def orders_in(self, status: Status) -> list[OrderRecord]:
         rows = self._connection.rows(f"{RECORD_SQL} WHERE o.status = ? ORDER BY o.seq", (status.value,))
         return [to_record(row) for row in rows]
-
-    def count_open(self, principal: str) -> int:
-        return count_open(self._connection, principal)
-
-    def successor(self, order_ref: str) -> str | None:
-        """Reference of the revision that replaced it."""
-        row = self._connection.row("SELECT order_ref FROM orders WHERE revises = ?", (order_ref,))
-        return row[0] if row else None
 
     def _reading(self) -> Connection:
         return self._connection
@@ -215,6 +204,10 @@ class Change(Reads):
         notes.write(self._connection, record, columns)
 
     # ---- approvals
+
+    def approval(self, approval_id: str) -> tuple[Approval, str] | None:
+        """An approval by its own name, and the reference of its order."""
+        return approvals.find(self._connection, approval_id)
 
     def insert_approval(self, record: OrderRecord, approval: Approval) -> None:
         """Raises Conflict when a live one exists."""

@@ -6,11 +6,13 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from ibgw_tui.core.context import OwnOrder
+from ibgw_tui.core.orders import Preview
 from ibgw_tui.core.records import Exposure, OrderRecord, SwitchState, Tally
 from ibgw_tui.core.terms import Money
 from ibgw_tui.store import groups
 from ibgw_tui.store.connection import Connection
-from ibgw_tui.store.counting import count_exposure, count_tally, is_known, list_recent, list_working
+from ibgw_tui.store.counting import count_exposure, count_open, count_tally, is_known, list_recent, list_working
+from ibgw_tui.store.failures import undamaged
 from ibgw_tui.store.rows import RECORD_SQL, to_record
 from ibgw_tui.store.switch_row import read_switch
 
@@ -38,6 +40,26 @@ class Reads:
 
     def own_working(self, con_id: int, *, now: datetime, besides: Sequence[str]) -> list[OwnOrder]:
         return list_working(self._reading(), con_id, now, besides)
+
+    def count_open(self, principal: str) -> int:
+        """Orders of one stager that wait or are approved."""
+        return count_open(self._reading(), principal)
+
+    def newest_previews(self, symbol: str, limit: int = 20) -> list[Preview]:
+        """The newest preview of each contract with this symbol, newest first: what the broker resolved it to."""
+        rows = self._reading().rows(
+            "SELECT p.body FROM previews p JOIN (SELECT max(p.seq) AS seq FROM previews p JOIN orders o "
+            "ON o.seq = p.order_seq WHERE o.symbol = ? AND o.con_id IS NOT NULL GROUP BY o.con_id) n ON p.seq = n.seq "
+            "ORDER BY p.seq DESC LIMIT ?",
+            (symbol, limit),
+        )
+        with undamaged("a preview"):
+            return [Preview.model_validate_json(row[0]) for row in rows]
+
+    def successor(self, order_ref: str) -> str | None:
+        """Reference of the revision that replaced it."""
+        row = self._reading().row("SELECT order_ref FROM orders WHERE revises = ?", (order_ref,))
+        return row[0] if row else None
 
     def is_ours(self, order_ref: str) -> bool:
         return is_known(self._reading(), order_ref)

@@ -106,6 +106,15 @@ def open_agent_side(loaded: Loaded, principal: str) -> AgentSide:
 
 def open_at(home: Home, principal: str, *, max_pending: int = 0) -> AgentSide:
     """The same for a home that is known already: the emergency stop does not ask the configuration."""
+    check_name(principal)
+    store = OrderStore.open(home.database, clock=utc_now, automated=True)
+    return AgentSide(
+        store, Staging(store, principal=principal, make_ref=make_order_ref, max_pending=max_pending), principal
+    )
+
+
+def check_name(principal: str) -> None:
+    """Raises InvalidRequest for what cannot be the name of an agent."""
     try:
         _NAME.validate_python(principal)
     except ValidationError as error:
@@ -113,7 +122,3 @@ def open_at(home: Home, principal: str, *, max_pending: int = 0) -> AgentSide:
         raise InvalidRequest(
             f"{shown} is not a name of an agent", user_action="use letters, digits and . _ @ - (at most 64)"
         ) from error
-    store = OrderStore.open(home.database, clock=utc_now, automated=True)
-    return AgentSide(
-        store, Staging(store, principal=principal, make_ref=make_order_ref, max_pending=max_pending), principal
-    )

@@ -7,8 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from ibgw_tui.cli.order_input import FIELDS, check_request, nearest_name, read_order_file
+from ibgw_tui.cli.order_input import check_request, read_order_file
 from ibgw_tui.core.errors import ErrorCode, InvalidRequest
+from ibgw_tui.core.naming import nearest_name
+from ibgw_tui.core.orders import FIELDS
 
 GOOD = {"account": "DU1234567", "symbol": "AAPL", "side": "buy", "quantity": "1", "limit_price": "100"}
 

@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from ibgw_tui.cli.output import Console, document, error_body, table
+from ibgw_tui.cli.output import Console, document, table
 from ibgw_tui.core.decision import Finding
+from ibgw_tui.core.error_table import error_body
 from ibgw_tui.core.errors import InvalidRequest, NotPermitted
 from ibgw_tui.core.terms import CheckStatus
 

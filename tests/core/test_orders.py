@@ -63,7 +63,7 @@ def test_each_problem_names_its_field_and_the_remedy(changes: dict[str, Any], fi
     found = [line for line in problems_of(**changes) if line.startswith(f"{field}:")]
     assert found, problems_of(**changes)
     assert word in found[0]
-    assert len(found[0]) < 300
+    assert len(found[0]) < 400
 
 
 def test_a_future_may_trade_below_zero() -> None:

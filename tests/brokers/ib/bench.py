@@ -90,7 +90,7 @@ class IbBench:
         """All that was sent has arrived, and all that was said has been heard."""
         session = self.broker._session
         if session is not None and session.is_open:
-            answer = session._time.ask()
+            answer = session.proof.question.ask()
             session.client.reqCurrentTime()
             await asyncio.wait_for(answer, 5)
 

@@ -31,7 +31,7 @@ def resting(**changes: object):  # type: ignore[no-untyped-def]
 
 def stale(bench: IbBench) -> None:
     """The newest proof that the link lives is too old to count."""
-    bench.session._alive_at = float("-inf")
+    bench.session.proof.alive_at = float("-inf")
 
 
 # ---- what became of an order
@@ -112,7 +112,7 @@ async def test_an_order_in_a_stall_is_carried_out_later_and_heard(bench: IbBench
     order = an_order()
     async with connected(bench) as ear:
         await bench.settle()
-        bench.session._alive_at = asyncio.get_running_loop().time() + 1e9  # the proof was just good enough
+        bench.session.proof.alive_at = asyncio.get_running_loop().time() + 1e9  # the proof was just good enough
         bench.do(acts.Stall())
         await bench.broker.place(order)
         await asyncio.sleep(0.05)
