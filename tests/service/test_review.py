@@ -118,6 +118,20 @@ async def test_an_order_given_back_for_changes_can_be_rejected_or_withdrawn_and_
         assert (await desk.do(lambda: desk.staging.withdraw(ref))).status is Status.WITHDRAWN
 
 
+async def test_a_revision_answers_the_wish_and_is_reviewed_anew(tmp_path: Path) -> None:
+    async with bench_desk(tmp_path) as desk:
+        ref = (await desk.pending(quantity="4")).order_ref
+        await desk.do(lambda: desk.review.ask_changes(ref, reason="half of it"))
+        revision = (await desk.do(lambda: desk.staging.revise(ref, {"quantity": "2"}))).record
+        assert (await desk.read(ref)).status is Status.SUPERSEDED
+        assert revision.status is Status.STAGED and revision.revises == ref and revision.intent.quantity == 2
+        await desk.previewer.preview(revision, desk.lease_token)
+        verdict = await desk.approve(revision.order_ref)
+        assert verdict.approval is not None, "it is an order like any other, with a preview of its own"
+        kinds = await desk.audit_kinds(ref)
+        assert kinds == ["order.staged", "order.previewed", "order.ask_changes", "order.revise"]
+
+
 async def test_changes_need_a_reason_and_an_order_that_waits(tmp_path: Path) -> None:
     async with bench_desk(tmp_path) as desk:
         pending, approved = await desk.pending(), await desk.approved(quantity="2")
