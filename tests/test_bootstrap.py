@@ -59,7 +59,9 @@ def test_every_dependency_is_pinned(name: str) -> None:
     import tomllib
 
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    wanted = [*project["dependencies"], *project["optional-dependencies"]["dev"]]
+    extras = project["optional-dependencies"]
+    wanted = [*project["dependencies"], *extras["mcp"], *(line for line in extras["dev"] if "ibgw-tui" not in line)]
+    assert [line for line in extras["dev"] if "ibgw-tui" in line] == ["ibgw-tui[mcp]"], "what `setup` installs"
     pinned = {
         line.split("==")[0].lower().replace("_", "-") for line in (ROOT / name).read_text().splitlines() if "==" in line
     }

@@ -5,6 +5,7 @@ from __future__ import annotations
 import configparser
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from ibgw_tui.cli.main import main
+from ibgw_tui.config import load_config
 from ibgw_tui.mcp_server.main import parser
 from tests.cli.test_examples import resolved
 from tests.mcp_server.conftest import live_home  # noqa: F401 - a fixture
@@ -92,11 +94,15 @@ def test_client_configurations_name_options_that_exist() -> None:
 
 @pytest.mark.parametrize("unit", ["ibgw-router.service", "ibgw-agents.service"])
 def test_units_start_what_exists_and_close_the_store_to_others(unit: str) -> None:
-    read = configparser.ConfigParser(interpolation=None)
+    read = configparser.ConfigParser(interpolation=None, strict=False)
     read.optionxform = str  # type: ignore[assignment, method-assign]
     read.read(EXAMPLES / "systemd" / unit)
     service = read["Service"]
     assert service["User"] == "ibgw" and service["StateDirectoryMode"] == "0700" and service["UMask"] == "0077"
+    set_ = re.findall(r"^Environment=(\w+)=(.*)$", (EXAMPLES / "systemd" / unit).read_text(), re.MULTILINE)
+    loaded = load_config(None, dict(set_), {})
+    home, witness = loaded.config.desk.home, str(loaded.config.audit.folder)
+    assert len(set_) == 2 and not witness.startswith(home + "/"), "the key never lies in the data folder"
     program, *arguments = service["ExecStart"].split()
     if program.endswith("/ibgw-mcp"):
         assert parser().parse_args(arguments).group == "ibgw-agents"
