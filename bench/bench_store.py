@@ -106,11 +106,12 @@ def look(desk: BenchDesk, figures: Figures, counts: Counts, references: list[str
 
 
 def decide(desk: BenchDesk, figures: Figures, counts: Counts, references: list[str]) -> None:
-    shown = [desk.views.ticket(reference).shown for reference in references]
+    """As in the terminal: what is approved is on the screen of the same process."""
     gc.collect()
-    for one in shown:
-        assert one is not None
-        figures.time("approve", counts, partial(desk.review.approve, one, how={"key": "Y"}))
+    for reference in references:
+        shown = desk.views.ticket(reference).shown
+        assert shown is not None
+        figures.time("approve", counts, partial(desk.review.approve, shown, how={"key": "Y"}))
 
 
 async def send(desk: BenchDesk, figures: Figures, counts: Counts, references: list[str]) -> None:

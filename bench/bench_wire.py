@@ -4,12 +4,12 @@
 
 One run, one simulated TWS, the same order: first the bare library (placeOrder until its bytes arrive, and until TWS
 answers with a status), then ours. *Keypress to wire* is the operator's approval (one durable commit), what is asked of
-the broker before an order goes (open, completed and executed orders, quote, positions, account), the submit transaction
+the broker before an order goes (quote, positions, account; its lists of orders are read ahead), the submit transaction
 (another durable commit), the last look at the kill switch, the probe of the link, until the bytes of placeOrder arrive
 at TWS. *Submit alone* is the part after the approval, *to the answer* goes on until the broker's word is in the store.
 
-Before every submit all open and completed orders are read: that part grows with the orders of the day, so their
-number is printed. TWS runs in this process, so its work is in both. Between two orders there is a rest, so that no pace is measured; the
+The lists of all orders are read ahead, every second, as the router does it while an order waits for a decision: that
+part grows with the orders of the day, so their number is printed. TWS runs in this process, so its work is in both. Between two orders there is a rest, so that no pace is measured; the
 burst at the end is the opposite: everything at once, at the pace of production, and nothing may wait inside the
 library, where it would look sent.
 """
@@ -25,15 +25,18 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
-from ib_async import IB, LimitOrder, Stock
+from ib_async import IB, Contract, LimitOrder, Stock
 
 from bench.bench_contention import bare_appends
 from ibgw_tui.core.broker import BrokerState, OrderReport, Report
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.service.asking import Asking
 from ibgw_tui.service.hearing import hear
+from ibgw_tui.service.lookahead import Lookahead
 from ibgw_tui.service.previewing import Previewer
+from ibgw_tui.service.routing import PULSE_SECONDS
 from ibgw_tui.service.submitting import Submitter
 from tests.brokers.bench import connected
 from tests.brokers.ib.bench import ACCOUNT, IbBench, ib_bench
@@ -90,7 +93,7 @@ async def bare(bench: IbBench, rounds: int) -> tuple[list[float], list[float]]:
     await ib.connectAsync("127.0.0.1", bench.tws.port, clientId=99)
     try:
         (contract,) = await ib.qualifyContractsAsync(Stock("AAPL", "SMART", "USD"))
-        assert contract is not None
+        assert isinstance(contract, Contract)
         for number in range(rounds):
             order = LimitOrder("BUY", 1, float(RESTS), tif="DAY", account=ACCOUNT, orderRef=f"bare-{number}")
             began = time.perf_counter()
@@ -99,16 +102,16 @@ async def bare(bench: IbBench, rounds: int) -> tuple[list[float], list[float]]:
             await stamps.until_answered(order.orderRef)
             wire.append(stamps.arrived[order.orderRef] - began)
             answer.append(stamps.answered[order.orderRef] - began)
-            await asyncio.sleep(REST_SECONDS / 10)
+            await asyncio.sleep(2 * REST_SECONDS)  # as long as ours rests: a processor at rest forgets
     finally:
         ib.disconnect()
     return wire, answer
 
 
 @asynccontextmanager
-async def a_desk(folder: Path, bench: IbBench) -> AsyncIterator[BenchDesk]:
-    """A desk whose orders go over the wire."""
-    changes = {"policies": {"example": ROOMY}, "max_pending_per_agent": MANY, "hold_back_seconds": 0}
+async def a_desk(folder: Path, bench: IbBench) -> AsyncIterator[tuple[BenchDesk, Lookahead]]:
+    """A desk whose orders go over the wire, and what its router reads ahead."""
+    changes: dict[str, Any] = {"policies": {"example": ROOMY}, "max_pending_per_agent": MANY, "hold_back_seconds": 0}
     async with bench_desk(folder, **changes) as desk:
         bench.clock = desk.clock
         broker = bench.broker
@@ -120,7 +123,14 @@ async def a_desk(folder: Path, bench: IbBench) -> AsyncIterator[BenchDesk]:
         desk.submitter = Submitter(
             desk.thread, broker, asking=asking, rules=desk.rules, health=desk.health, principal="router-test"
         )
-        yield desk
+        yield desk, asking.ahead
+
+
+async def pulse(ahead: Lookahead) -> None:
+    """What a router does every second while orders wait."""
+    while True:
+        await ahead.renew()
+        await asyncio.sleep(PULSE_SECONDS)
 
 
 async def listen(desk: BenchDesk, bench: IbBench, stamps: Stamps) -> None:
@@ -140,12 +150,12 @@ async def ours(folder: Path, bench: IbBench, rounds: int) -> tuple[list[float], 
     key, wire, answer, approving = [], [], [], []
     stamps = Stamps()
     stamps.watch(bench)
-    async with a_desk(folder, bench) as desk:
+    async with a_desk(folder, bench) as (desk, ahead):
         await bench.broker.connect()
-        listener = asyncio.create_task(listen(desk, bench, stamps))
+        beside = [asyncio.create_task(listen(desk, bench, stamps)), asyncio.create_task(pulse(ahead))]
         try:
             for _ in range(rounds):
-                desk.clock.forward(seconds=1)
+                desk.clock.forward(seconds=2 * REST_SECONDS)  # as long as it takes: a quiet quote is confirmed by then
                 bench.pin("99", "101")
                 record = await desk.pending(limit_price=RESTS)
                 await desk.publish()
@@ -158,6 +168,8 @@ async def ours(folder: Path, bench: IbBench, rounds: int) -> tuple[list[float], 
                 assert verdict.approval is not None, verdict.decision.message
                 submitted = time.perf_counter()
                 await desk.submit(ref)
+                sent = await desk.read(ref)
+                assert sent.status is not Status.APPROVED, f"refused: {sent.reason_code} {sent.reason}"
                 await stamps.until_answered(ref)
                 assert (await desk.read(ref)).status is Status.WORKING
                 approving.append(submitted - pressed)
@@ -166,8 +178,9 @@ async def ours(folder: Path, bench: IbBench, rounds: int) -> tuple[list[float], 
                 answer.append(stamps.answered[ref] - submitted)
                 await asyncio.sleep(REST_SECONDS)
         finally:
-            listener.cancel()
-            await asyncio.gather(listener, return_exceptions=True)
+            for task in beside:
+                task.cancel()
+            await asyncio.gather(*beside, return_exceptions=True)
             await bench.broker.close()
     return key, wire, answer, approving
 

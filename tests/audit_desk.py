@@ -15,6 +15,7 @@ from ibgw_tui.core.audit import GENESIS, AuditVerdict, chain_hash
 from ibgw_tui.core.broker import BrokerState
 from ibgw_tui.core.errors import OutcomeUnknown
 from ibgw_tui.service.hearing import hear
+from ibgw_tui.service.previewing import outdate
 from ibgw_tui.service.witness import Witness
 from ibgw_tui.store.checkpoints import Checkpoints
 from ibgw_tui.wiring.paths import DATABASE
@@ -100,6 +101,9 @@ async def _fates(desk: BenchDesk) -> None:
     await desk.do(lambda: desk.review.reject(rejected.order_ref, reason="too early"))
     # An execution that fits no status is a discrepancy, and still in the log.
     await desk.do(told(fill(rejected, desk.clock, "1", "e9")))
+    again = await desk.pending()  # shown twice: the policy was another for a moment
+    await desk.do(lambda: outdate(desk.store, "f" * 64, "router-test", desk.lease_token))
+    await desk.previewer.preview(await desk.read(again.order_ref), desk.lease_token)
     recalled = await desk.approved()
     await desk.do(lambda: desk.review.recall(recalled.order_ref))
     withdrawn = await desk.approved()
@@ -182,7 +186,7 @@ def rewrite(desk: LivedIn, start: int = 1) -> None:
         previous = GENESIS
         for seq, entry, stored in rows:
             assert isinstance(seq, int) and isinstance(entry, str) and isinstance(stored, bytes)
-            text = entry.replace("operator-1", "operator-9") if seq >= start else entry
+            text = entry.replace('"principal":"', '"principal":"not-') if seq >= start else entry
             previous = chain_hash(seq, previous, text.encode())
             shell.execute("UPDATE audit SET entry = ?, hash = ? WHERE seq = ?", (text, previous, seq))
         for _, guard in guards:

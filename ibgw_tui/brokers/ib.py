@@ -29,6 +29,7 @@ from ibgw_tui.core.broker import (
     LinkState,
     ModifyRefused,
     Notice,
+    OrderReport,
     Position,
     Quote,
     Report,
@@ -211,7 +212,7 @@ class IbBroker:
             return
         if asked.is_cut_off:
             raise NotConnected("TWS has no link to Interactive Brokers; nothing was sent", user_action="wait for it")
-        working = await asked.working(order.order_ref)
+        working = await asked.lists.working(order.order_ref)
         session = await self._ready(order, messages=1)
         if session is not asked:
             raise NotConnected("the session with TWS changed meanwhile; nothing was sent", user_action="try again")
@@ -282,7 +283,10 @@ class IbBroker:
         return 10147, "TWS has named no open order of this reference"
 
     async def snapshot(self) -> BrokerSnapshot:
-        return await self._standing().snapshot()
+        return await self._standing().lists.read()
+
+    async def open_orders(self) -> tuple[OrderReport, ...] | None:
+        return await self._standing().lists.open_orders()
 
     def reports(self) -> AsyncIterator[Report]:
         return self._reports.stream()

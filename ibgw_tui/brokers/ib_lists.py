@@ -30,6 +30,8 @@ class Lists:
         clock: Callable[[], datetime],
         *,
         answer_seconds: float,
+        accounts: Callable[[], Collection[str]],
+        is_cut_off: Callable[[], bool],
         must_be_open: Callable[[], None],
         drop: Callable[[str], None],
     ) -> None:
@@ -37,6 +39,8 @@ class Lists:
         self._pace = pace
         self._clock = clock
         self._seconds = answer_seconds
+        self._accounts = accounts
+        self._is_cut_off = is_cut_off
         self._must_be_open = must_be_open
         self._drop = drop
         self.open_end, self.completed_end = Question(), Question()
@@ -47,20 +51,33 @@ class Lists:
         self._executions: dict[int, list[ExecutionReport]] = {}
         self._turn = asyncio.Lock()
 
-    async def read(self, accounts: Collection[str], *, trusted: Callable[[], bool]) -> BrokerSnapshot:
-        """All three; incomplete when one did not end, or when they are not to be trusted in the end."""
+    async def read(self, *, recovering: bool = False) -> BrokerSnapshot:
+        """All three; incomplete when one did not end, or while TWS is cut off from the brokerage.
+
+        `recovering`: the link is back, and these very lists are what it takes to believe it.
+        """
         async with self._turn:
             open_orders = await self._ask_open()
             completed = await self._ask_completed()
             executions = await self._ask_executions()
-        at = self._clock()
+        at, accounts = self._clock(), self._accounts()
+        trusted = recovering or not self._is_cut_off()
         return BrokerSnapshot(
-            complete=None not in (open_orders, completed, executions) and trusted(),
+            complete=None not in (open_orders, completed, executions) and trusted,
             open_orders=tuple(each.report(at) for each in open_orders or () if each.account in accounts),
             completed_orders=tuple(report for report in completed or () if report.account in accounts),
             executions=newest_only([each for each in executions or () if each.account in accounts]),
             at=at,
         )
+
+    async def open_orders(self) -> tuple[OrderReport, ...] | None:
+        """The first list alone; None when it did not end, or while TWS is cut off from the brokerage."""
+        async with self._turn:
+            found = await self._ask_open()
+        if found is None or self._is_cut_off():
+            return None
+        at, accounts = self._clock(), self._accounts()
+        return tuple(each.report(at) for each in found if each.account in accounts)
 
     async def working(self, order_ref: str) -> Tracked | None:
         """An open order as TWS has it now; None when it is not among the open ones. Raises NotConnected."""

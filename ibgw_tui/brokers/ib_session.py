@@ -32,7 +32,6 @@ from ibgw_tui.brokers.ib_state import SAID_HERE, Book, Tracked
 from ibgw_tui.brokers.ib_tap import Hear, tap
 from ibgw_tui.brokers.ib_words import Means, meaning
 from ibgw_tui.core.broker import (
-    BrokerSnapshot,
     LinkReport,
     LinkState,
     Notice,
@@ -80,11 +79,13 @@ class Session:
         self.accounts = Accounts(clock)
         self.lines = Lines(clock, self._subscribe, self._unsubscribe, patience_seconds=settings.quote_seconds)
         self.questions = Questions(self.ib, self.pace, settings, self._must_be_open)
-        self._lists = Lists(
+        self.lists = Lists(
             self.client,
             self.pace,
             clock,
             answer_seconds=settings.answer_seconds,
+            accounts=lambda: self.managed,
+            is_cut_off=lambda: self.is_cut_off,
             must_be_open=self._must_be_open,
             drop=self.drop,
         )
@@ -126,7 +127,7 @@ class Session:
             task.cancel()
         gone = NotConnected("the session with TWS is over", user_action="connect again")
         self.proof.question.fail(gone)
-        self._lists.fail(gone)
+        self.lists.fail(gone)
         try:
             self.ib.disconnect()
         except ConnectionError:
@@ -200,18 +201,10 @@ class Session:
             self._lose_link(text)
             self._recovery = self._run(self._recover(text))
 
-    async def snapshot(self) -> BrokerSnapshot:
-        """All three lists. While TWS is cut off from the brokerage they are not complete."""
-        return await self._lists.read(self.managed, trusted=lambda: not self.is_cut_off)
-
-    async def working(self, order_ref: str) -> Tracked | None:
-        """An open order as TWS lists it now. Raises NotConnected."""
-        return await self._lists.working(order_ref)
-
     async def _recover(self, text: str) -> None:
         """What happened meanwhile is read and told before anything may be sent again."""
         while True:
-            snapshot = await self._lists.read(self.managed, trusted=lambda: True)
+            snapshot = await self.lists.read(recovering=True)
             if snapshot.complete:
                 break
             await asyncio.sleep(RECOVERY_PAUSE_SECONDS)
@@ -239,12 +232,12 @@ class Session:
         return {
             "managedAccounts": self._on_managed,
             "openOrder": self._on_open_order,
-            "openOrderEnd": self._lists.open_end.answered,
+            "openOrderEnd": self.lists.open_end.answered,
             "orderStatus": self._on_order_status,
             "completedOrder": self._on_completed,
-            "completedOrdersEnd": self._lists.completed_end.answered,
+            "completedOrdersEnd": self.lists.completed_end.answered,
             "execDetails": self._on_execution,
-            "execDetailsEnd": self._lists.executions_end,
+            "execDetailsEnd": self.lists.executions_end,
             "commissionReport": self._on_commission,
             "error": self._on_error,
             "currentTime": self.proof.told_time,
@@ -269,7 +262,7 @@ class Session:
             return
         self.client.updateReqId(order_id + 1)
         tracked, reports = self.book.open_order(order_id, contract, order, state)
-        self._lists.open_order(tracked)
+        self.lists.open_order(tracked)
         self._tell_all(reports)
 
     def _on_order_status(
@@ -291,11 +284,11 @@ class Session:
         )
 
     def _on_completed(self, contract: IbContract, order: IbOrder, state: IbOrderState) -> None:
-        self._lists.completed_order(self.book.completed(contract, order, state))
+        self.lists.completed_order(self.book.completed(contract, order, state))
 
     def _on_execution(self, req_id: int, contract: IbContract, execution: Any) -> None:
         report = self.book.execution(contract, execution)
-        if not self._lists.execution(req_id, report) and self._is_open and self.book.is_new_execution(report.exec_id):
+        if not self.lists.execution(req_id, report) and self._is_open and self.book.is_new_execution(report.exec_id):
             self._tell(report)
 
     def _on_commission(self, report: Any) -> None:
@@ -327,7 +320,7 @@ class Session:
         elif self.lines.owns(req_id):
             if meaning(code).means not in (Means.NOTE, Means.DELAYED):
                 self.lines.error(req_id, f"{code} {text}")
-        elif self._lists.error(req_id, f"{code} {text}"):
+        elif self.lists.error(req_id, f"{code} {text}"):
             pass
         elif (tracked := self.book.by_id.get((self._settings.client_id, req_id))) is not None:
             self._tell_all(self.book.error(req_id, code, text))

@@ -22,6 +22,7 @@ from ibgw_tui.core.broker import (
     CommissionReport,
     LinkReport,
     LinkState,
+    OrderReport,
     Position,
     Quote,
     Report,
@@ -219,6 +220,11 @@ class SimulatedBroker:
             for execution in untold:
                 self._post(execution.commission_report, exchange.step_number + 1)
             return snapshot
+
+    async def open_orders(self) -> tuple[OrderReport, ...] | None:
+        async with self._turn:
+            listed = self._session().snapshot(self._accounts[0]).open_orders
+            return listed if self._faults.link is LinkState.CONNECTED else None
 
     def reports(self) -> AsyncIterator[Report]:
         return self._outbox.stream()

@@ -126,10 +126,8 @@ def _details(body: dict[str, Any]) -> list[str]:
     decision = body.get("decision")
     if isinstance(decision, dict):
         lines.append(f"decision: {one_line(str(decision.get('message') or ''), 100) or 'allowed'}")
-        found = [*decision.get("gates", ()), *decision.get("limits", ())]
         lines += [
             f"{finding['status']} {one_line(finding['code'])}: {one_line(finding['message'], 100)}"
-            for finding in found
-            if finding["status"] in ("REFUSE", "UNKNOWN")
+            for finding in decision.get("stopped_by", ())
         ]
     return [f"{'':>9}{line}" for line in lines]

@@ -256,6 +256,10 @@ class OrderRoute(Protocol):
 
     async def snapshot(self) -> BrokerSnapshot: ...
 
+    async def open_orders(self) -> tuple[OrderReport, ...] | None:
+        """Every open order, of all clients; None when the list did not come whole. Raises NotConnected."""
+        ...
+
     def reports(self) -> AsyncIterator[Report]:
         """All reports from now on, in order. One consumer."""
         ...

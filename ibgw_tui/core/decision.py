@@ -111,6 +111,19 @@ class Decision:
             "limits": [f.as_json() for f in self.limits],
         }
 
+    def told(self) -> dict[str, Any]:
+        """What the audit log says of it: the headline, and every finding that stopped the order.
+
+        The rest is kept once, with the inputs; the entry carries the digest of both.
+        """
+        return {
+            "allowed": self.allowed,
+            "error_code": self.error_code.value if self.error_code else None,
+            "refusal_code": self.refusal_code,
+            "message": self.message,
+            "stopped_by": [finding.as_json() for finding in self.findings if finding.blocks],
+        }
+
     @classmethod
     def from_json(cls, data: dict[str, Any]) -> Decision:
         return cls(

@@ -6,25 +6,21 @@ What does not answer in time stays unknown, and the check that needs it refuses.
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from datetime import datetime
-from typing import TypeVar
 
 from ibgw_tui.core.broker import Broker, BrokerSnapshot, OrderReport, WhatIf
 from ibgw_tui.core.context import SessionFacts, WhatIfFacts
-from ibgw_tui.core.errors import BrokerError, InvalidRequest, NotConnected
+from ibgw_tui.core.errors import InvalidRequest
 from ibgw_tui.core.orders import BrokerOrder, Contract, OrderIntent
 from ibgw_tui.core.policy import LimitPolicy
 from ibgw_tui.core.rules import DeskRules
 from ibgw_tui.core.terms import AssetClass, Currency, Money
 from ibgw_tui.service.assessment import Facts, FxQuote
+from ibgw_tui.service.lookahead import SNAPSHOT_SECONDS, Lookahead, Seen, in_time
 
 WHAT_IF_SECONDS = 4.0
 """A what-if that hangs (the real one can, for ever) is treated as not answered."""
-SNAPSHOT_SECONDS = 4.0
-
-Answer = TypeVar("Answer")
 
 
 class Asking:
@@ -35,6 +31,7 @@ class Asking:
         self._rules = rules
         self._clock = clock
         self._pairs: dict[str, Contract | None] = {}
+        self.ahead = Lookahead(broker, clock=clock)
 
     async def facts(
         self,
@@ -47,9 +44,13 @@ class Asking:
         """Everything the limits of this order may look at. Raises NotConnected."""
         policy = (self._rules.policy or LimitPolicy()).effective(order.account, order.contract.symbol)
         asked_at = self._clock()
-        snapshot = None
-        if submitting or modifies or policy.max_position is not None or policy.refuse_self_cross:
-            snapshot = await self.snapshot()
+        seen, working = None, None
+        if modifies:  # what is changed is read at the last moment
+            snapshot = await self._snapshot()
+            seen = Seen.of(snapshot) if snapshot else None
+            working = _working(snapshot, modifies) if snapshot else None
+        elif submitting or policy.max_position is not None or policy.refuse_self_cross:
+            seen = self.ahead.young or await self._seen()
         if what_if is None and policy.min_excess_liquidity is not None:
             what_if = await self.what_if(order)
         left = excess_liquidity_after(what_if) if what_if else None
@@ -59,21 +60,25 @@ class Asking:
             quote=await self._broker.quote(order.contract),
             session=SessionFacts(tuple(accounts) or None, mode, asked_at),
             positions=await self._broker.positions(order.account),
-            positions_at=asked_at,
-            open_orders=snapshot.open_orders if snapshot else None,
+            positions_at=min(asked_at, seen.at) if seen else asked_at,
+            open_orders=seen.open_orders if seen else None,
             what_if=WhatIfFacts(left, what_if.as_of) if what_if else None,
             fx=await self.fx(order.contract.currency, policy, what_if),
-            is_unknown_to_broker=None if snapshot is None else not _knows(snapshot, order.order_ref),
-            working=_working(snapshot, modifies) if snapshot and modifies else None,
+            is_unknown_to_broker=None if seen is None else order.order_ref not in seen.references,
+            working=working,
         )
 
     async def what_if(self, order: BrokerOrder) -> WhatIf | None:
-        return await _in_time(self._broker.what_if(order), WHAT_IF_SECONDS)
+        return await in_time(self._broker.what_if(order), WHAT_IF_SECONDS)
 
-    async def snapshot(self) -> BrokerSnapshot | None:
+    async def _snapshot(self) -> BrokerSnapshot | None:
         """Open, completed and executed; None unless all of it came."""
-        snapshot = await _in_time(self._broker.snapshot(), SNAPSHOT_SECONDS)
+        snapshot = await in_time(self._broker.snapshot(), SNAPSHOT_SECONDS)
         return snapshot if snapshot is not None and snapshot.complete else None
+
+    async def _seen(self) -> Seen | None:
+        snapshot = await self._snapshot()
+        return Seen.of(snapshot) if snapshot else None
 
     async def fx(self, currency: Currency, policy: LimitPolicy, what_if: WhatIf | None = None) -> tuple[FxQuote, ...]:
         """Quotes that convert the order's currency, and the what-if's, into those of the limits."""
@@ -118,18 +123,3 @@ def excess_liquidity_after(what_if: WhatIf) -> Money | None:
 
 def _working(snapshot: BrokerSnapshot, wire_ref: str) -> OrderReport | None:
     return next((report for report in snapshot.open_orders if report.order_ref == wire_ref), None)
-
-
-def _knows(snapshot: BrokerSnapshot, order_ref: str) -> bool:
-    parts = (snapshot.open_orders, snapshot.completed_orders, snapshot.executions)
-    return any(report.order_ref == order_ref for part in parts for report in part)
-
-
-async def _in_time(answer: Awaitable[Answer], seconds: float) -> Answer | None:
-    try:
-        async with asyncio.timeout(seconds):
-            return await answer
-    except NotConnected:
-        raise
-    except (BrokerError, TimeoutError):
-        return None

@@ -43,7 +43,7 @@ archive (by telephone, on paper): a forger would send a key of his own along wit
 | `entries/N.json` | every entry of the audit log about this order, byte for byte as it was written |
 | `chain.jsonl` | number, leaf and hash of every entry between the two checkpoints, also of other orders (leaves only) |
 | `checkpoint-start.json`, `checkpoint-end.json` | signed statements of what the log was; without the first the chain starts at entry 1 |
-| `order.json`, `preview.json`, `approvals.json`, `submission.json`, `executions.json` | what the desk's tables say |
+| `order.json`, `previews.json`, `decisions.json`, `approvals.json`, `submission.json`, `executions.json` | what the desk's tables say |
 | `manifest.json`, `manifest.sig` | SHA-256 of every file, and its Ed25519 signature |
 | `public-key.txt` | the desk's key |
 
@@ -171,7 +171,8 @@ def _tables(file: AuditFile, order_ref: str) -> dict[str, bytes]:
         "reason",
     )
     told = dict(zip(names, order[1:], strict=True)) | {"order_ref": order_ref, "intent": json.loads(order[3])}
-    preview = _one(file, "SELECT body FROM previews WHERE order_seq = ?", seq)
+    previews = file.rows("SELECT body FROM previews WHERE order_seq = ? ORDER BY seq", (seq,))
+    decisions = file.rows("SELECT step, inputs, outcome FROM decisions WHERE order_seq = ? ORDER BY seq", (seq,))
     approvals = file.rows("SELECT body, status FROM approvals WHERE order_seq = ? ORDER BY seq", (seq,))
     submission = _one(
         file,
@@ -186,8 +187,11 @@ def _tables(file: AuditFile, order_ref: str) -> dict[str, bytes]:
     )
     return {
         "order.json": canonical_json(told),
-        "preview.json": canonical_json(
-            Preview.model_validate_json(preview[0]).model_dump(mode="json") if preview else None
+        "previews.json": canonical_json(
+            [Preview.model_validate_json(body).model_dump(mode="json") for (body,) in previews]
+        ),
+        "decisions.json": canonical_json(
+            [{"step": step, "inputs": inputs, "outcome": outcome} for step, inputs, outcome in decisions]
         ),
         "approvals.json": canonical_json(
             [{"content": json.loads(body), "status": status} for body, status in approvals]

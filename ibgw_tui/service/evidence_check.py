@@ -190,16 +190,30 @@ class Pack:
         return [entry["body"] for entry in self.entries if name in entry["body"]]
 
     def check_preview(self) -> str:
-        previewed = [body["digest"] for body in self._told("preview_id") if "digest" in body]
-        preview = (self.folder / "preview.json").read_bytes()
-        if not previewed:
-            need(preview == b"null", "there is a preview that no entry tells of")
-            return "it was never previewed"
-        digest = hashlib.sha256(b"preview\x00" + preview).hexdigest()
-        need(previewed == [digest], "the preview is not what was shown")
-        for approval in self._told("approval"):
-            need(approval["approval"]["preview_digest"] == digest, "another preview was approved")
-        return f"digest {digest[:16]}..."
+        told = [body["digest"] for body in self._told("preview_id") if "digest" in body]
+        stored = [hashlib.sha256(b"preview\x00" + canonical(one)).hexdigest() for one in self.json("previews.json")]
+        need(stored == told, "the previews are not those of the entries")
+        shown = ""
+        for entry in self.entries:
+            body = entry["body"]
+            if "preview_id" in body and "digest" in body:
+                shown = body["digest"]
+            if "approval" in body:
+                need(body["approval"]["preview_digest"] == shown, "another preview was approved than the newest")
+        return f"{len(stored)} shown, the newest with digest {shown[:16]}..." if stored else "it was never previewed"
+
+    def check_decisions(self) -> str:
+        told = [
+            (body["inputs"], body["decision"]["digest"])
+            for body in self._told("decision")
+            if body["decision"] and "digest" in body["decision"]  # a refused approval keeps its own
+        ]
+        stored = [
+            tuple(hashlib.sha256(row[name].encode()).hexdigest() for name in ("inputs", "outcome"))
+            for row in self.json("decisions.json")
+        ]
+        need(stored == told, "the decisions are not those of the entries")
+        return f"{len(stored)}, each with its inputs"
 
     def check_approvals(self) -> str:
         told = [body["approval"] for body in self._told("approval")]
@@ -245,6 +259,7 @@ def main(argv: list[str] | None = None) -> int:
         ("chain", pack.check_chain),
         ("entries", pack.check_entries),
         ("preview", pack.check_preview),
+        ("decisions", pack.check_decisions),
         ("approvals", pack.check_approvals),
         ("submission", pack.check_submission),
         ("executions", pack.check_executions),

@@ -21,16 +21,8 @@ from ibgw_tui.core.errors import InvalidRequest
 from ibgw_tui.core.orders import canonical_json
 from ibgw_tui.core.records import AuditEntry, RecordedDecision
 from ibgw_tui.store import OrderStore
+from ibgw_tui.store.decisions import STEP_OF
 
-STEP_OF: dict[str, str] = {
-    "order.previewed": "preview",
-    "order.refresh": "preview",
-    "order.refuse": "preview",
-    "order.approve": "approve",
-    "order.send": "submit",
-    "submit.refused": "submit",
-}
-"""Kinds of audit entries whose act rests on a recorded decision. (A refused approval records none.)"""
 _PAGE = 1000
 _SHOWN = 3
 

@@ -85,7 +85,7 @@ class Review:
                         {"error": problem.message}
                         if problem
                         else {
-                            "decision": decision.as_json() if decision else None,
+                            "decision": _whole(decision) if decision else None,
                             "inputs": case.digest if case else None,
                         }
                     ),
@@ -166,7 +166,7 @@ class Review:
             approved_at=change.now,
             release_at=change.now + timedelta(seconds=self._rules.hold_back_seconds),
             expires_at=change.now + timedelta(seconds=self._rules.approval_ttl_seconds),
-            switch_epoch=change.switch().epoch,
+            switch_epoch=shown.switch_epoch,  # compared above, in this transaction
             market=_market(case.limits.market),
         )
         change.insert_approval(record, approval)
@@ -369,6 +369,11 @@ def _market(market: Market | None) -> ApprovedMarket | None:
     sides = {"bid": market.bid, "ask": market.ask, "last": market.last}
     prices = {name: side.amount for name, side in sides.items() if side and side.currency == market.currency}
     return ApprovedMarket(currency=market.currency, as_of=market.as_of, **prices)
+
+
+def _whole(decision: Decision) -> dict[str, object]:
+    """A refused approval changes nothing, so no row keeps this decision: the entry does."""
+    return {**decision.told(), "findings": [finding.as_json() for finding in decision.findings]}
 
 
 def _attempt(shown: Shown, how: Mapping[str, str] | None) -> dict[str, object]:

@@ -86,6 +86,7 @@ class Router:
         self._pid = pid
         self._principal = f"router-{pid}"
         asking = Asking(broker, rules=rules, clock=clock)
+        self._ahead = asking.ahead
         self._previewer = Previewer(
             store, broker, asking=asking, rules=rules, health=health, make_id=make_id, principal=self._principal
         )
@@ -133,6 +134,7 @@ class Router:
                 group.create_task(self._witnessing())
                 await self._broker.connect()
                 self._reconciler.begin()
+                self._ahead.forget()
                 group.create_task(self._hearing())
                 await self._store.run(outdate, self._rules.policy_digest, self._principal, self._token)
                 await self._reconciler.at_start(self._token)
@@ -184,6 +186,7 @@ class Router:
         async for report in self._broker.reports():
             if isinstance(report, LinkReport):
                 self._link = report
+                self._ahead.forget()
                 self._reconciler.link_is(report.state)
             await self._store.run(hear, report, self._token)
         raise NotConnected("the broker's reports ended")
@@ -191,6 +194,8 @@ class Router:
     async def _pulsing(self) -> None:
         while True:
             await self._publish()
+            if self._may_submit and await self._store.run(_waits):
+                await self._guard("reading ahead", self._ahead.renew)
             await asyncio.sleep(PULSE_SECONDS)
 
     async def _asking_after(self) -> None:
@@ -312,6 +317,11 @@ def _is_due(record: OrderRecord, now: datetime) -> bool:
     if approval is None:
         return False
     return record.submit_asked or (record.reason_code is None and approval.release_at <= now)
+
+
+def _waits(store: OrderStore) -> bool:
+    """Whether an order may have to go in a moment."""
+    return bool(store.orders(statuses=[Status.PENDING, Status.APPROVED], limit=1))
 
 
 def _cancels_to_send(store: OrderStore) -> list[OrderRecord]:

@@ -61,7 +61,7 @@ class AuditLog:
                 code=ErrorCode.AUDIT_WRITE_FAILED,
                 user_action="check the disk; nothing was recorded",
             )
-        return to_entry(row)
+        return AuditEntry(seq, dated, kind, actor.value, principal, order_ref, body, digest.hex())
 
     def _newest_at(self) -> datetime | None:
         """None also where the newest entry is damaged: verification tells that, and the switch must still close."""

@@ -166,10 +166,9 @@ class Change(Reads):
 
     def record_preview(self, record: OrderRecord, preview: Preview, case: Case, decision: Decision) -> dict[str, Any]:
         """The newest preview of an order is the one in force. Returns what the audit entry says of its decision."""
-        noted = self._note_decision(record, "preview", case, decision)
         self._connection.execute(
-            "INSERT INTO previews (order_seq, preview_id, digest, body, decision) VALUES (?, ?, ?, ?, ?)",
-            (record.seq, preview.preview_id, preview.digest, preview.model_dump_json(), noted.outcome),
+            "INSERT INTO previews (order_seq, preview_id, digest, body) VALUES (?, ?, ?, ?)",
+            (record.seq, preview.preview_id, preview.digest, preview.model_dump_json()),
         )
         notional = preview.estimate.notional
         self._connection.execute(
@@ -179,19 +178,10 @@ class Change(Reads):
                 to_micro(notional.amount) if notional else None, to_us(preview.expires_at), record.seq,
             ),
         )  # fmt: skip
-        return noted.told
+        return self.record_decision(record, "preview", case, decision)
 
     def record_decision(self, record: OrderRecord, step: str, case: Case, decision: Decision) -> dict[str, Any]:
-        """`step` is 'approve' or 'submit'. Returns what the audit entry of the act says of it."""
-        noted = self._note_decision(record, step, case, decision)
-        self._connection.execute_one(
-            "UPDATE previews SET decision = ? WHERE seq = (SELECT max(seq) FROM previews WHERE order_seq = ?)",
-            (noted.outcome, record.seq),
-            f"order {record.order_ref} has no preview to decide on",
-        )
-        return noted.told
-
-    def _note_decision(self, record: OrderRecord, step: str, case: Case, decision: Decision) -> decisions.Noted:
+        """`step` is 'preview', 'approve' or 'submit'. Returns what the audit entry of the act says of it."""
         noted = decisions.insert(self._connection, record.seq, self.now, step, case, decision)
         self._connection.execute(
             "UPDATE orders SET worst = ?, refusal_code = ? WHERE seq = ?",

@@ -1,14 +1,13 @@
 """Every decision that was acted on, with all its inputs, so that it can be decided again.
 
-Append-only. The audit entry of the act carries the SHA-256 of the inputs: who changes one here without
-the other is found out.
+Append-only, and the one place where a decision is kept whole. The audit entry of the act carries the SHA-256
+of the inputs and of the outcome: who changes one here without the other is found out.
 """
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -20,26 +19,30 @@ from ibgw_tui.store.connection import Connection
 from ibgw_tui.store.rows import from_us, to_us
 
 PAGE = 500
+STEP_OF: dict[str, str] = {
+    "order.previewed": "preview",
+    "order.refresh": "preview",
+    "order.refuse": "preview",
+    "order.approve": "approve",
+    "order.send": "submit",
+    "submit.refused": "submit",
+}
+"""Kinds of audit entries whose act rests on a recorded decision, and its step. (A refused approval records none.)"""
 
 
-@dataclass(frozen=True, slots=True)
-class Noted:
-    """A decision as it was recorded."""
-
-    told: dict[str, Any]
-    """What the audit entry of the act says of it: the decision, and the digest of its inputs."""
-    outcome: str
-    """The decision as canonical JSON."""
-
-
-def insert(connection: Connection, order_seq: int, at: datetime, step: str, case: Case, decision: Decision) -> Noted:
-    body = decision.as_json()
-    inputs, outcome = canonical_json(case.as_json()), canonical_json(body)
+def insert(
+    connection: Connection, order_seq: int, at: datetime, step: str, case: Case, decision: Decision
+) -> dict[str, Any]:
+    """Returns what the audit entry of the act says of it: the headline, and the digests of outcome and inputs."""
+    inputs, outcome = canonical_json(case.as_json()), canonical_json(decision.as_json())
     connection.execute(
         "INSERT INTO decisions (order_seq, made_us, step, inputs, outcome) VALUES (?, ?, ?, ?, ?)",
         (order_seq, to_us(at), step, inputs.decode(), outcome.decode()),
     )
-    return Noted({"decision": body, "inputs": hashlib.sha256(inputs).hexdigest()}, outcome.decode())
+    return {
+        "decision": {**decision.told(), "digest": hashlib.sha256(outcome).hexdigest()},
+        "inputs": hashlib.sha256(inputs).hexdigest(),
+    }
 
 
 def walk(

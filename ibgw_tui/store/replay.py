@@ -18,9 +18,10 @@ from decimal import Decimal, InvalidOperation
 from typing import Any
 
 from ibgw_tui.core.lifecycle import Status
-from ibgw_tui.core.orders import ApprovalStatus, OrderIntent, Preview, canonical_json
+from ibgw_tui.core.orders import ApprovalStatus, OrderIntent, Preview
 from ibgw_tui.store.audit_file import AuditFile
 from ibgw_tui.store.chain import Progress
+from ibgw_tui.store.decisions import STEP_OF
 from ibgw_tui.store.rows import intent_columns, to_micro, to_us
 
 MOST = 200
@@ -36,14 +37,6 @@ _ENDS: dict[str, frozenset[str]] = {
 }
 _ENDED = frozenset({ApprovalStatus.REVOKED.value, ApprovalStatus.EXPIRED.value})
 """What other ways out of 'approved' leave behind."""
-_DECIDED = {
-    "order.previewed": "preview",
-    "order.refuse": "preview",
-    "order.approve": "approve",
-    "order.send": "submit",
-    "submit.refused": "submit",
-}
-"""Acts whose entry carries the digest of a recorded decision."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,7 +152,7 @@ class Replay:
                 self._executed(entry)
             if "preview_id" in body and "digest" in body:
                 self._previewed(entry)
-            if kind in _DECIDED and body.get("inputs"):
+            if kind in STEP_OF and body.get("inputs"):
                 self._decided(entry)
         except (ValueError, KeyError, TypeError, AttributeError, InvalidOperation) as error:
             self._told.say("audit", str(seq), f"the entry does not read as one of ours ({type(error).__name__})", seq)
@@ -349,9 +342,9 @@ class Replay:
             "decisions",
             f"{order.decision} of {ref}",
             entry,
-            ("step", _DECIDED[entry["kind"]], step),
+            ("step", STEP_OF[entry["kind"]], step),
             ("inputs", body["inputs"], hashlib.sha256(str(inputs).encode()).hexdigest()),
-            ("outcome", canonical_json(body["decision"]).decode(), outcome),
+            ("outcome", body["decision"]["digest"], hashlib.sha256(str(outcome).encode()).hexdigest()),
         )
 
     def _switched(self, entry: Entry) -> None:

@@ -58,12 +58,13 @@ def from_micro(value: int) -> Decimal:
 
 RECORD_SQL = """
     SELECT o.seq, o.order_ref, o.revision, o.revises, o.status, o.staged_by, o.intent, o.staged_us, o.updated_us,
-           p.body, p.digest, p.decision, a.body, a.status, o.submit_asked, o.filled, o.average_price, o.commission,
+           p.body, p.digest, d.outcome, a.body, a.status, o.submit_asked, o.filled, o.average_price, o.commission,
            o.perm_id, o.reason_code, o.reason, o.cancel_asked_by, o.cancel_sent_us,
            o.account, o.symbol, o.side, o.order_type, o.quantity, o.limit_price, o.stop_price,
            o.parent, o.leg, o.wire_ref, o.filled_before, o.took_over
     FROM orders o
     LEFT JOIN previews p ON p.seq = (SELECT max(seq) FROM previews WHERE order_seq = o.seq)
+    LEFT JOIN decisions d ON d.seq = (SELECT max(seq) FROM decisions WHERE order_seq = o.seq)
     LEFT JOIN approvals a ON a.seq = (SELECT max(seq) FROM approvals WHERE order_seq = o.seq)
 """
 

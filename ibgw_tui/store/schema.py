@@ -268,10 +268,16 @@ GROUPS: tuple[str, ...] = (
     "CREATE INDEX submissions_tally ON submissions (account, submitted_us, currency, notional_u, legs, order_seq)",
 )
 
+ONCE: tuple[str, ...] = (
+    # The newest decision of an order is the newest row of `decisions`.
+    "ALTER TABLE previews DROP COLUMN decision",
+)
+
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("first tables", FIRST),
     ("facts in any order, and guards", SECOND),
     ("decisions with their inputs", THIRD),
     ("brackets and modifies", GROUPS),
+    ("a decision is kept once", ONCE),
 )
 """(name, statements) of each step; the file's user_version counts the steps taken."""

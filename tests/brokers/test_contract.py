@@ -79,6 +79,7 @@ async def test_c02_without_a_session_everything_says_so(bench: Bench) -> None:
         lambda: broker.place(order),
         lambda: broker.cancel("o"),
         lambda: broker.snapshot(),
+        lambda: broker.open_orders(),
     ]
     for call in calls:
         with pytest.raises(NotConnected):
@@ -290,6 +291,8 @@ async def test_c19_a_snapshot_has_open_completed_and_executed(bench: Bench) -> N
             cancelled.order_ref: BrokerState.CANCELLED,
         }
         assert [e.order_ref for e in snapshot.executions] == [filled.order_ref]
+        listed = await bench.broker.open_orders()
+        assert listed is not None and [r.order_ref for r in listed] == [open_one.order_ref]
 
 
 async def test_c20_a_snapshot_that_lacks_a_part_says_so(bench: Bench) -> None:

@@ -89,7 +89,8 @@ def test_against_a_copy_kept_elsewhere(cli: Cli, desk: LivedIn, tmp_path: Path) 
     desk.checkpoints.path.unlink()
     assert cli("audit", "verify", "--full").code == 0
     assert cli("audit", "verify", "--against", str(kept)).code == 21
-    kept.write_text(kept.read_text(encoding="utf-8").replace('"size":6', '"size":5'), encoding="utf-8")
+    size = f'"size":{made["checkpoint"]["size"]}'
+    kept.write_text(kept.read_text(encoding="utf-8").replace(size, '"size":5'), encoding="utf-8")
     spoiled = cli("audit", "verify", "--against", str(kept), "--json")
     assert spoiled.code == 8 and "not what was signed" in spoiled.json["error"]["message"]
     assert cli("audit", "verify", "--against", str(tmp_path / "nothing")).code == 2

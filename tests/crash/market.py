@@ -244,6 +244,10 @@ class RemoteBroker:
     async def snapshot(self) -> BrokerSnapshot:
         return await self._ask("snapshot")  # type: ignore[no-any-return]
 
+    async def open_orders(self) -> tuple[OrderReport, ...] | None:
+        snapshot = await self.snapshot()
+        return snapshot.open_orders if snapshot.complete else None
+
     async def reports(self) -> AsyncIterator[Report]:
         while (report := await self._reports.get()) is not None:
             yield report

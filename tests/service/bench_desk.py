@@ -116,6 +116,10 @@ class ScriptedBroker:
             complete=True, open_orders=(), completed_orders=(), executions=(), at=self.clock()
         )
 
+    async def open_orders(self) -> tuple[OrderReport, ...] | None:
+        snapshot = await self.snapshot()
+        return snapshot.open_orders if snapshot.complete else None
+
     async def reports(self) -> AsyncIterator[Report]:
         await asyncio.Event().wait()
         yield  # type: ignore[misc]

@@ -138,9 +138,6 @@ class _Template:
                 "body": preview.model_dump_json(),
                 "digest": preview.digest,
             }
-            copy["decision"] = (
-                '{"allowed":true,"error_code":null,"refusal_code":null,"message":"","user_action":"","gates":[],"limits":[]}'
-            )
         elif table == "approvals":
             copy |= {"seq": None, "approval_id": f"a-{number}"}
         elif table == "submissions":

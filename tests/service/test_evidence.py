@@ -60,6 +60,15 @@ def test_the_evidence_of_every_fate_verifies(lived: LivedIn, tmp_path: Path, sta
     assert code == 0 and said.endswith("VERIFIED\n") and "FAIL" not in said, said
 
 
+def test_an_order_that_was_shown_twice_keeps_both_previews(lived: LivedIn) -> None:
+    found = case_of(lived, "pending")
+    first, second = json.loads(found.files["previews.json"])
+    assert first["preview_id"] != second["preview_id"]
+    decisions = json.loads(found.files["decisions.json"])
+    assert [row["step"] for row in decisions] == ["preview", "preview"]
+    assert all(json.loads(row["inputs"])["order"]["symbol"] == "AAPL" for row in decisions)
+
+
 def test_it_needs_the_standard_library_only(pack: Path) -> None:
     code = f"import runpy, sys; runpy.run_path({str(pack / 'verify.py')!r}); print(sorted(sys.modules))"
     done = subprocess.run([sys.executable, "-I", "-B", "-c", code], capture_output=True, text=True, check=True)

@@ -12,8 +12,9 @@ import apsw
 import pytest
 
 from ibgw_tui.core.records import RecordedDecision
-from ibgw_tui.service.replaying import STEP_OF, Checked, decide_again, replay
+from ibgw_tui.service.replaying import Checked, decide_again, replay
 from ibgw_tui.store import OrderStore
+from ibgw_tui.store.decisions import STEP_OF
 from tests.makers import NOON, SettableClock
 from tests.service.bench_desk import BenchDesk, bench_desk
 

@@ -129,7 +129,7 @@ async def test_a_broken_audit_log_is_said_and_refuses(tmp_path: Path) -> None:
         def tamper() -> None:
             connection = desk.store._connection
             connection.execute("DROP TRIGGER audit_no_update")
-            connection.execute("UPDATE audit SET entry = replace(entry, 'start of day', 'start of dax')")
+            connection.execute("UPDATE audit SET entry = replace(entry, 'router', 'rooter')")
 
         await desk.do(tamper)
         state = await desk.do(desk.views.desk)

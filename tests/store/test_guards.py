@@ -146,7 +146,7 @@ def test_a_tail_that_was_cut_off_shows_in_the_head_only(tmp_path: Path) -> None:
         """UPDATE orders SET quantity = '9', intent = replace(intent, '"quantity":"1"', '"quantity":"9"')""",
         "UPDATE orders SET intent = '{'",
         "UPDATE orders SET filled = 'many'",
-        "UPDATE previews SET decision = '{}'",
+        "UPDATE decisions SET outcome = '{}'",
         "UPDATE previews SET digest = 'x'",
     ],
 )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from textual.content import Content
+from textual.pilot import Pilot
 
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.terms import KillSwitch, Mode
@@ -272,6 +274,16 @@ async def test_only_our_themes_are_offered() -> None:
         assert set(app.available_themes) == {"ibgw-dark", "ibgw-light", "ibgw-high-contrast", "ansi-dark", "ansi-light"}
 
 
+async def at_rest(pilot: Pilot[Any], drawn: list[str]) -> None:
+    """Empties `drawn` when nothing has been added for a quarter of a second: what an earlier act caused is over."""
+    quiet = 0
+    while quiet < 5:
+        before = len(drawn)
+        await pilot.pause(0.05)
+        quiet = quiet + 1 if len(drawn) == before else 0
+    drawn.clear()
+
+
 async def test_ten_thousand_orders_repaint_two_lines_a_move(monkeypatch: pytest.MonkeyPatch) -> None:
     desk = FakeDesk()
     desk.stage("AAPL")
@@ -289,8 +301,6 @@ async def test_ten_thousand_orders_repaint_two_lines_a_move(monkeypatch: pytest.
     monkeypatch.setattr(desk, "ticket", ticket)
     async with running(desk) as (app, pilot):
         orders = orders_of(app).orders
-        assert app.select("r5000")
-        await pilot.pause()
         drawn: list[str] = []
         original = orders.line
 
@@ -300,9 +310,13 @@ async def test_ten_thousand_orders_repaint_two_lines_a_move(monkeypatch: pytest.
 
         monkeypatch.setattr(orders, "line", counted)
         monkeypatch.setattr(orders, "tick", lambda: None)
+        assert app.select("r5000")
+        await until(pilot, lambda: "r5000" in drawn, "the window is drawn")
+        await at_rest(pilot, drawn)
         await pilot.press("k")
-        assert drawn and set(drawn) <= {"r5000", "r4999"}
-        drawn.clear()
+        await until(pilot, lambda: drawn, "the move is drawn")
+        assert set(drawn) <= {"r5000", "r4999"}
+        await at_rest(pilot, drawn)
         rows.append(replace(row, order_ref="late"))
         desk.write("order.staged", "agent", "a", "late")
         desk.ring()
