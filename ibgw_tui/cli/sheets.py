@@ -123,6 +123,8 @@ def order(
         f"status     {words(record.status)}{': ' + what_next if what_next else ''}",
         f"staged     {moment(record.staged_at)} by {one_line(record.staged_by)}",
     ]
+    if record.edited_by:
+        lines.append(f"edited     by operator {one_line(record.edited_by)}: these numbers are not the agent's")
     if record.reason or record.reason_code:
         code, reason = one_line(record.reason_code or ""), one_line(record.reason)
         lines.append(f"why        {reason}" + (f" [{code}]" if code and code not in reason else ""))

@@ -10,9 +10,10 @@ from ibgw_tui.core.broker import Position, Quote
 from ibgw_tui.core.cases import Case
 from ibgw_tui.core.context import Market, OrderTerms
 from ibgw_tui.core.decision import Decision
+from ibgw_tui.core.edits import Comparison, differences
 from ibgw_tui.core.errors import NotFound
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, TERMINAL, Status
-from ibgw_tui.core.orders import OrderIntent, order_sentence
+from ibgw_tui.core.orders import EXIT_FIELDS, OrderIntent, order_sentence
 from ibgw_tui.core.policy import LimitPolicy
 from ibgw_tui.core.prices import notional_of, reference_price, worst_case_price
 from ibgw_tui.core.records import AuditEntry, OrderLine, OrderRecord, Tally
@@ -128,7 +129,22 @@ class Views:
             excess_before=self._excess(record, now),
             first_trade=self._is_first_trade(record, position),
             passing=suggestion(self._store, record, case),
+            compared=self._compared(record),
         )
+
+    def _compared(self, record: OrderRecord) -> tuple[Comparison, ...]:
+        """With the working order that a modify changes, and with the revision that it follows."""
+        found, by, modifies = [], record.edited_by or "", record.intent.modifies
+        target = self._store.carrier(modifies) if modifies is not None and not record.took_over else None
+        if target is not None:
+            changed = differences(target.intent, record.intent)
+            numbers = tuple(each for each in changed if each.name not in EXIT_FIELDS)  # exits are orders of their own
+            found.append(Comparison("the working order", target.order_ref, "", numbers))
+        former = self._store.order(record.revises) if record.revises else None
+        if former is not None:
+            told = differences(former.intent, record.intent)
+            found.append(Comparison(f"revision {former.revision}", former.order_ref, by, told))
+        return tuple(found)
 
     def _record(self, order_ref: str) -> OrderRecord:
         record = self._store.order(order_ref)

@@ -57,6 +57,7 @@ def order_line(record: OrderRecord) -> dict[str, Any]:
         "revises": record.revises,
         "status": record.status.value,
         "staged_by": record.staged_by,
+        "edited_by": record.edited_by,
         "staged_at": iso(record.staged_at),
         "updated_at": iso(record.updated_at),
         "sentence": order_sentence(intent, currency or ""),

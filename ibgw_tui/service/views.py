@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,6 +10,7 @@ from enum import StrEnum
 
 from ibgw_tui.core.broker import OrderReport, Position, Quote
 from ibgw_tui.core.decision import Decision, Finding
+from ibgw_tui.core.edits import Comparison
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.passing import Passing
 from ibgw_tui.core.records import LeaseState, OrderRecord, SwitchState
@@ -74,6 +76,16 @@ class Shown:
 
 
 @dataclass(frozen=True, slots=True)
+class Edit:
+    """Other numbers for an order as it was displayed. `changes` are texts as they were typed, by field."""
+
+    order_ref: str
+    preview_digest: str
+    changes: Mapping[str, str]
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Ticket:
     """One order with everything the operator needs to decide, as of one moment. Frozen."""
 
@@ -104,6 +116,8 @@ class Ticket:
     """Live, and nothing of this contract was ever filled in this account through this desk."""
     passing: Passing | None = None
     """Numbers the limits would let pass, of an order that they refuse; None where there are none."""
+    compared: tuple[Comparison, ...] = ()
+    """What differs from the working order that it changes, and from the revision that it follows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -198,7 +198,9 @@ async def test_a_changed_policy_refuses_what_was_previewed_under_the_old_one(tmp
         shown = (await desk.do(lambda: desk.views.ticket(record.order_ref))).shown
         assert shown is not None
         stricter = rules(policies={"example": a_policy(max_price_deviation_bps=400)})
-        other = await desk.do(lambda: Review(desk.store, rules=stricter, make_id=desk.make_id, health=desk.health))
+        other = await desk.do(
+            lambda: Review(desk.store, rules=stricter, make_id=desk.make_id, make_ref=desk.make_id, health=desk.health)
+        )
         with pytest.raises(Conflict, match="policy changed"):
             await desk.do(lambda: other.approve(shown))
 
