@@ -102,6 +102,8 @@ KEYS: tuple[Key, ...] = (
         "came; an unusual order asks for its quantity or its code first."),
     Key("reject", ("r",), "r", "reject", "reject", _DECIDE, Place.ORDERS,
         "Reject the order with a reason, which the agent reads."),
+    Key("ask_changes", ("e",), "e", "ask_changes", "ask changes", _DECIDE, Place.ORDERS,
+        "Give the order back to the agent with what should be different: only a revision of it comes before you again."),
     Key("submit", ("s",), "s", "submit", "send now", _DECIDE, Place.ORDERS,
         "Send an approved order now, without waiting for the rest of its hold-back."),
     Key("recall", ("u",), "u", "recall", "recall", _DECIDE, Place.ORDERS,

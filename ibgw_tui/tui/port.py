@@ -116,6 +116,10 @@ class DeskPort(Protocol):
         """Say no. The agent reads the reason."""
         ...
 
+    async def ask_changes(self, order_ref: str, reason: str, reason_code: str, /) -> OrderRecord:
+        """Give a pending order back: only a revision of it, or a no, goes on from there. The agent reads the reason."""
+        ...
+
     async def recall(self, order_ref: str, /) -> OrderRecord:
         """Take back an approval that was not spent yet."""
         ...

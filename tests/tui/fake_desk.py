@@ -16,12 +16,13 @@ from hashlib import sha256
 from typing import Any
 
 from ibgw_tui.core.broker import Position, Quote
+from ibgw_tui.core.cases import Case
 from ibgw_tui.core.context import Market, Operation, OrderTerms, PreviewFacts, SessionFacts
 from ibgw_tui.core.decision import Decision, worst_status
 from ibgw_tui.core.errors import Conflict, GatewayError, InvalidRequest, NotFound, NotPermitted
-from ibgw_tui.core.gates import evaluate
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Status
 from ibgw_tui.core.orders import Approval, ApprovalStatus, Contract, Estimate, Preview, order_sentence
+from ibgw_tui.core.passing import what_passes
 from ibgw_tui.core.policy import FrequencyLimit, LimitPolicy, SessionLimit
 from ibgw_tui.core.prices import notional_of, worst_case_price
 from ibgw_tui.core.records import Absence, AuditEntry, LeaseState, OrderRecord, SwitchState
@@ -284,6 +285,14 @@ class FakeDesk:
         await self._acting("reject", order_ref, reason, reason_code)
         return self._rung(self.change(order_ref, status=Status.REJECTED, reason=reason, reason_code=reason_code))
 
+    async def ask_changes(self, order_ref: str, reason: str, reason_code: str, /) -> OrderRecord:
+        await self._acting("ask changes", order_ref, reason, reason_code)
+        if self.records[order_ref].status is not Status.PENDING:
+            raise Conflict(f"order {order_ref} can no longer be given back for changes")
+        return self._rung(
+            self.change(order_ref, status=Status.CHANGES_REQUESTED, reason=reason, reason_code=reason_code)
+        )
+
     async def recall(self, order_ref: str, /) -> OrderRecord:
         await self._acting("recall", order_ref)
         if self.records[order_ref].status is not Status.APPROVED:
@@ -388,10 +397,14 @@ class FakeDesk:
         return Market.of(self._quote(contract), self.clock())
 
     def _decide(self, record: OrderRecord) -> Decision:
+        return self._case(record).decide()
+
+    def _case(self, record: OrderRecord) -> Case:
         preview = record.preview
         assert preview is not None
         live = self.mode is Mode.LIVE
-        return evaluate(
+        return Case(
+            record.order_ref,
             OrderTerms.of(preview.intent, preview.contract),
             self.policy,
             limit_context(now=self.clock(), market=self._market(preview.contract), counters=counters(2, 5, "3120.50")),
@@ -445,6 +458,7 @@ class FakeDesk:
             if preview and record.status is Status.PENDING else None,
             approvable=not why_not, why_not=why_not,
             release_in_seconds=Decimal(str((approval.release_at - now).total_seconds())) if approval else None,
+            passing=what_passes(self._case(record)) if preview and record.status in (*OPEN, Status.REFUSED) else None,
         )  # fmt: skip
 
     def _bars(self, record: OrderRecord) -> tuple[LimitBar, ...]:

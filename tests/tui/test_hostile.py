@@ -225,7 +225,7 @@ async def test_an_order_in_any_status_can_be_shown(status: Status) -> None:
         if status not in (Status.STAGED, Status.PENDING, Status.CHANGES_REQUESTED, Status.STALE, Status.APPROVED):
             await pilot.press("2")
         await until(pilot, lambda: app.displayed_ref == ref, "the ticket")
-        for key in ("a", "r", "u", "s", "x"):
+        for key in ("a", "r", "e", "u", "s", "x"):
             await pilot.press(key)
             if app.dialog_is_open:
                 await pilot.press("escape")

@@ -205,6 +205,9 @@ class OrdersScreen(BoardScreen):
     def action_reject(self) -> None:
         self._deciding.reject(self.ticket_pane.ticket, self.orders.selected)
 
+    def action_ask_changes(self) -> None:
+        self._deciding.ask_changes(self.ticket_pane.ticket, self.orders.selected)
+
     def action_submit(self) -> None:
         self._deciding.submit(self.orders.selected)
 
