@@ -33,6 +33,18 @@ async def shows(pilot: Pilot[Any], *texts: str) -> str:
     return screen_text(pilot.app)
 
 
+async def settled(pilot: Pilot[Any], *texts: str) -> list[str]:
+    """Wait for the texts, and until nothing moves any more (a scrollbar comes after its page). Returns the lines."""
+    previous, same = await shows(pilot, *texts), 0
+    end = time.monotonic() + DEADLINE_SECONDS
+    while same < 4:
+        assert time.monotonic() < end, f"the screen never came to rest\n{previous}"
+        await pilot.pause(0.05)
+        current = screen_text(pilot.app)
+        same, previous = (same + 1 if current == previous else 0), current
+    return previous.splitlines()
+
+
 def flat(app: Any) -> str:
     """The screen as one line, without frames."""
     return " ".join(screen_text(app).replace("│", " ").split())

@@ -66,7 +66,7 @@ def _means(key: str, now: Situation) -> bool:
 
 def _deciding(row: OrderRow, *, approvable: bool) -> list[Offer]:
     if row.status is Status.PENDING:
-        no = [_offer("reject"), _offer("ask_changes")]
+        no = [_offer("reject"), _offer("edit"), _offer("ask_changes")]
         return [_offer("approve"), *no] if approvable else no
     if row.status is Status.APPROVED:
         return [_offer("recall"), _offer("submit")]
