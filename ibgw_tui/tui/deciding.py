@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from ibgw_tui.core.broker import LinkState
+from ibgw_tui.core.edits import differences
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Status
 from ibgw_tui.service.views import OrderRow, Ticket
 from ibgw_tui.tui.conversation import Conversation
 from ibgw_tui.tui.port import ApprovalVerdict
 from ibgw_tui.tui.present import STATUSES, Tone, countdown
 from ibgw_tui.tui.screens.approve import ApproveScreen
+from ibgw_tui.tui.screens.edit import EditScreen
 from ibgw_tui.tui.screens.reject import ChangesScreen, RejectScreen
 
 
 class Deciding:
-    """Approve, reject, ask for changes, recall, send now."""
+    """Approve, reject, edit, ask for changes, recall, send now."""
 
     def __init__(self, talk: Conversation) -> None:
         self._talk = talk
@@ -116,7 +118,7 @@ class Deciding:
             word = STATUSES[row.status].word
             self._talk.say(f"{row.order_ref} is {word}: changes are asked of an order that waits for you", Tone.WARN)
         elif ticket is None or ticket.record.order_ref != row.order_ref:
-            self._talk.say(f"{row.order_ref}: its ticket is still being read; press e again", Tone.WARN)
+            self._talk.say(f"{row.order_ref}: its ticket is still being read; press b again", Tone.WARN)
         else:
             self._talk.ask(self._ask_changes(ticket), "ask for changes")
 
@@ -130,6 +132,34 @@ class Deciding:
         )
         if record is not None:
             self._talk.say(f"GIVEN BACK to {record.staged_by}: {ticket.sentence}: {record.reason}", Tone.STRONG)
+        return None
+
+    def edit(self, ticket: Ticket | None, row: OrderRow | None) -> None:
+        if row is None or not self._talk.may_ask("edit"):
+            return
+        ref = row.order_ref
+        if row.status not in (Status.PENDING, Status.CHANGES_REQUESTED):
+            remedy = "; u recalls it first" if row.status is Status.APPROVED else ""
+            word = STATUSES[row.status].word
+            self._talk.say(f"{ref} is {word}: only an order that waits can be edited{remedy}", Tone.WARN)
+        elif ticket is None or ticket.record.order_ref != ref:
+            self._talk.say(f"{ref}: its ticket is still being read; press e again", Tone.WARN)
+        elif ref in self._session.in_flight or ref in self._session.unknown:
+            self._talk.say(f"{ref}: an approval of it is on its way, and what came of it is not known yet", Tone.WARN)
+        else:
+            self._talk.ask(self._edit(ticket), "edit")
+
+    async def _edit(self, ticket: Ticket) -> None:
+        ref = ticket.record.order_ref
+        revision = await self._talk.answer_to(EditScreen(ticket, self._session.port.edit))
+        if revision is None:
+            return self._talk.say(f"{ref}: not edited", Tone.QUIET)
+        told = "; ".join(found.words for found in differences(ticket.record.intent, revision.intent))
+        self._session.follow = (ref, revision.order_ref)
+        self._talk.say(
+            f"EDITED {ref}: {told}. Revision {revision.revision} is {revision.order_ref}: a reviews it", Tone.STRONG
+        )
+        self._talk.reread()
         return None
 
     def recall(self, row: OrderRow | None) -> None:

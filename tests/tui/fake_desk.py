@@ -19,6 +19,7 @@ from ibgw_tui.core.broker import Position, Quote
 from ibgw_tui.core.cases import Case
 from ibgw_tui.core.context import Market, Operation, OrderTerms, PreviewFacts, SessionFacts
 from ibgw_tui.core.decision import Decision, worst_status
+from ibgw_tui.core.edits import Comparison, differences, edited
 from ibgw_tui.core.errors import Conflict, GatewayError, InvalidRequest, NotFound, NotPermitted
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Status
 from ibgw_tui.core.orders import Approval, ApprovalStatus, Contract, Estimate, Preview, order_sentence
@@ -38,7 +39,7 @@ from ibgw_tui.service.pages import (
     entry_contains,
 )
 from ibgw_tui.service.standing import Doubtful, Standing
-from ibgw_tui.service.views import DeskState, ExecutionRow, LimitBar, OrderRow, Outcome, Shown, Swept, Ticket
+from ibgw_tui.service.views import DeskState, Edit, ExecutionRow, LimitBar, OrderRow, Outcome, Shown, Swept, Ticket
 from tests.makers import NOON, a_contract, a_policy, an_intent, counters, gate_context, limit_context, usd
 from tests.tui import fake_pages
 
@@ -292,6 +293,26 @@ class FakeDesk:
         return self._rung(
             self.change(order_ref, status=Status.CHANGES_REQUESTED, reason=reason, reason_code=reason_code)
         )
+
+    async def edit(self, wanted: Edit, /) -> OrderRecord:
+        await self._acting("edit", wanted.order_ref, *(f"{name}={value}" for name, value in wanted.changes.items()))
+        former = self.records[wanted.order_ref]
+        if former.status is not Status.PENDING or former.preview is None:
+            raise Conflict(
+                f"order {former.order_ref} is {former.status.value} and cannot be edited", user_action="look again"
+            )
+        if former.preview.digest != wanted.preview_digest:
+            raise Conflict("the order differs from what was displayed", user_action="close this and look at it again")
+        after = edited(former.intent, wanted.changes)
+        self.change(former.order_ref, status=Status.SUPERSEDED, reason_code="EDITED_BY_OPERATOR")
+        ref = self.stage(
+            after.symbol, after.side.value, f"{after.quantity:f}", f"{after.limit_price:f}", agent=former.staged_by,
+            order_type=after.order_type.value, time_in_force=after.time_in_force.value, rationale=after.rationale,
+            staged_at=self.clock(),
+        )  # fmt: skip
+        by = Comparison("revision 1", former.order_ref, self.operator, differences(former.intent, after))
+        self.ticket_changes[ref] = {"compared": (by,)}
+        return self._rung(self.change(ref, revision=2, revises=former.order_ref, edited_by=self.operator))
 
     async def recall(self, order_ref: str, /) -> OrderRecord:
         await self._acting("recall", order_ref)

@@ -185,7 +185,7 @@ async def test_a_refused_order_says_what_would_pass_and_the_no_takes_it_along() 
     desk = FakeDesk(clock=TickingClock())
     ref = desk.stage("AAPL", "buy", "300", "100.00")
     async with running(desk) as (_, pilot):
-        await shows(pilot, "CANNOT BE APPROVED", "would let pass: quantity 250; e asks for it")
+        await shows(pilot, "CANNOT BE APPROVED", "would let pass: quantity 250; b asks for it")
         await pilot.press("r")
         await dialog(pilot, RejectScreen)
         await shows(pilot, "tab writes: the limits would let pass: quantity 250")
@@ -200,7 +200,7 @@ async def test_changes_are_asked_with_a_reason_and_the_order_is_then_no_longer_a
     async with running(desk) as (app, pilot):
         ref = app.displayed_ref
         assert ref is not None
-        await pilot.press("e")
+        await pilot.press("b")
         await dialog(pilot, ChangesScreen)
         await pilot.pause(0.4)
         await pilot.press("2")
@@ -211,7 +211,7 @@ async def test_changes_are_asked_with_a_reason_and_the_order_is_then_no_longer_a
         await pilot.pause(0.6)
         await pilot.press("a")
         await shows(pilot, "cannot be approved: it is changes requested")
-        await pilot.press("e")
+        await pilot.press("b")
         await shows(pilot, "changes are asked of an order that waits for you")
         assert not app.dialog_is_open and len(desk.acts) == 1
 
@@ -221,7 +221,7 @@ async def test_an_order_that_was_decided_while_changes_are_written_is_left_alone
     async with running(desk) as (app, pilot):
         ref = app.displayed_ref
         assert ref is not None
-        await pilot.press("e")
+        await pilot.press("b")
         await dialog(pilot, ChangesScreen)
         await pilot.pause(0.4)
         shown = (await desk.ticket(ref)).shown
@@ -232,7 +232,7 @@ async def test_an_order_that_was_decided_while_changes_are_written_is_left_alone
         assert desk.records[ref].status is Status.APPROVED
 
 
-@pytest.mark.parametrize("key", ["r", "e"])
+@pytest.mark.parametrize("key", ["r", "b"])
 async def test_type_ahead_and_held_enter_say_no_to_nothing(key: str) -> None:
     desk = busy()
     async with running(desk) as (_, pilot):
@@ -587,7 +587,7 @@ async def test_a_read_only_terminal_decides_nothing_and_says_so() -> None:
     async with running(desk) as (app, pilot):
         text = await shows(pilot, "READ-ONLY")
         assert "review to approve" not in text.splitlines()[-1]
-        for key in ("a", "r", "e", "s", "u", "w", "x", "X"):
+        for key in ("a", "r", "e", "b", "s", "u", "w", "x", "X"):
             await pilot.press(key)
         await shows(pilot, "this terminal is read-only; start `ibgw tui` without --read-only")
         assert not app.dialog_is_open and desk.acts == []

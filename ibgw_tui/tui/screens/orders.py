@@ -83,12 +83,19 @@ class OrdersScreen(BoardScreen):
         lists, orders = self.session.lists, self.orders
         if lists is not None:
             orders.show_orders(self.rows_of(lists), self.fates_of(lists))
+            self._follow()
         is_empty = not orders.rows.shown
         self._box.set_class(is_empty, "-empty")
         if is_empty:
             text = self.empty_text() if lists is not None else Content(" reading the desk ...")
             self._empty.update(text)
         self._show_titles()
+
+    def _follow(self) -> None:
+        """To the revision that the operator made of the order under the cursor, once it is listed."""
+        follow = self.session.follow
+        if follow is not None and (self.orders.cursor != follow[0] or self.orders.select(follow[1])):
+            self.session.follow = None
 
     def _show_titles(self) -> None:
         orders = self.orders
@@ -204,6 +211,9 @@ class OrdersScreen(BoardScreen):
 
     def action_reject(self) -> None:
         self._deciding.reject(self.ticket_pane.ticket, self.orders.selected)
+
+    def action_edit(self) -> None:
+        self._deciding.edit(self.ticket_pane.ticket, self.orders.selected)
 
     def action_ask_changes(self) -> None:
         self._deciding.ask_changes(self.ticket_pane.ticket, self.orders.selected)

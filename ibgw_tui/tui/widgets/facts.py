@@ -75,7 +75,9 @@ def facts(ticket: Ticket, now: datetime) -> list[Fact]:
         rows += _broker_facts(preview, ticket.excess_before)
     rows += [Fact("agent", record.staged_by), Fact("staged", f"{utc_clock(record.staged_at)} UTC")]
     if record.revision > 1:
-        rows.append(Fact("revision", f"{record.revision}, after {record.revises or 'another'}", Tone.WARN, wide=True))
+        by = f", edited by operator {record.edited_by}" if record.edited_by else ""
+        after = f"{record.revision}, after {record.revises or record.intent.modifies or 'another'}{by}"
+        rows.append(Fact("revision", after, Tone.WARN, wide=True))
     if record.reason or record.reason_code:
         rows.append(Fact("reason", " ".join(filter(None, (record.reason_code, record.reason))), Tone.WARN, wide=True))
     return rows

@@ -71,7 +71,7 @@ _ORDERS = frozenset({"desk", "blotter"})
 
 def _deciding(row: OrderRow, *, approvable: bool) -> list[Offer]:
     if row.status is Status.PENDING:
-        no = [_offer("reject"), _offer("ask_changes")]
+        no = [_offer("reject"), _offer("edit"), _offer("ask_changes")]
         return [_offer("approve"), *no] if approvable else no
     if row.status is Status.APPROVED:
         return [_offer("recall"), _offer("submit")]
