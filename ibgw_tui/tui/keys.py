@@ -134,13 +134,22 @@ KEYS: tuple[Key, ...] = (
         "Who stages what: counts, approval rate, the last reasons against, the pending budget."),
     Key("settings", ("8",), "8", "view('settings')", "settings", _LOOK, Place.APP,
         "The configuration in force, where each value comes from, and where to change it."),
+    Key("jump", (":",), ":", "jump", "go to", _LOOK, Place.VIEW,
+        "Go to an order by its reference or the end of it, to a row by its number, to a screen by its name; in the audit "
+        "log to an entry by its number."),
     Key("filter", ("/",), "/", "filter", "filter", _LOOK, Place.VIEW,
-        "Show only rows that contain every word typed. The row under the cursor stays. In the audit log it searches the "
-        "whole log: kind, actor, order and body."),
+        "Show only rows that contain every word typed, in any column. The row under the cursor stays. In the audit log it "
+        "searches the whole log: kind, actor, order and body."),
     Key("order_by", ("o",), "o", "order_by", "order by", _LOOK, Place.ORDERS,
-        "Put the rows in another order: arrival, expiry, value, symbol. The cursor stays on its row."),
+        "Put the rows in another order: arrival, expiry, value, symbol, agent, state. The cursor stays on its row."),
+    Key("wider", (">",), ">", "wider", "wider list", _LOOK, Place.ORDERS,
+        "More room for the list, less for the ticket beside it."),
+    Key("narrower", ("<",), "<", "narrower", "narrower list", _LOOK, Place.ORDERS,
+        "Less room for the list, more for the ticket beside it."),
     Key("copy", ("c",), "c", "copy", "copy", _LOOK, Place.VIEW,
-        "Copy the order reference (or the entry's hash) to the clipboard."),
+        "Copy the order reference (the entry's hash, the page) to the clipboard of your terminal."),
+    Key("save", ("S",), "S", "save", "save", _LOOK, Place.VIEW,
+        "Save the ticket (the entry, the page) as text to a file of your own, and say where."),
     Key("help", ("?",), "?", "help", "help", _LOOK, Place.APP, "This list of keys."),
     Key("palette", ("ctrl+p",), "Ctrl+P", "command_palette", "palette", _LOOK, Place.APP,
         "Search for screens, themes and other harmless commands. Nothing in it decides."),
@@ -152,6 +161,8 @@ KEYS: tuple[Key, ...] = (
 )
 # fmt: on
 
+ORDER_VIEWS = frozenset({"desk", "blotter"})
+"""Screens with a list of orders and a ticket."""
 BY_ID: dict[str, Key] = {key.id: key for key in KEYS}
 
 
@@ -162,6 +173,18 @@ def bindings(*places: Place) -> list[Binding]:
         for key in KEYS
         if key.place in places and key.action
     ]
+
+
+def works_on(view: str) -> frozenset[Place]:
+    """The places whose keys mean something on a screen."""
+    inner = (
+        {Place.ORDERS, Place.LIST, Place.REVIEW}
+        if view in ORDER_VIEWS
+        else {Place.LIST}
+        if view == "audit"
+        else {Place.PAGE}
+    )
+    return frozenset({Place.APP, Place.VIEW} | inner)
 
 
 def grouped(keys: Iterable[Key] = KEYS) -> list[tuple[Group, list[Key]]]:
