@@ -276,7 +276,9 @@ class DeskApp(App[int]):
         """The keys of this screen under their headings, then those that only work elsewhere."""
         shown, here = self.comfort.keymap.shown, works_on(self.current_mode)
         mine = [key for key in KEYS if key.place in here]
-        groups = [(group.value, [(shown(key), key.label, key.help) for key in keys]) for group, keys in grouped(mine)]
+        groups = [
+            (group.value, [(shown(key), key.label, key.help) for key in keys]) for group, keys in grouped(mine, ())
+        ]
         away = [key for _, keys in grouped() for key in keys if key.place not in here]
         groups += [("On other screens", [(shown(key), key.label, key.help) for key in away])] if away else []
         self.push_screen(HelpScreen(groups, f"Keys of this screen: {self.current_mode}"))

@@ -121,7 +121,8 @@ def apprise_sender(file: Path) -> Send:
             raise ValueError("the file cannot be read")
         sender = apprise.Apprise()
         sender.add(config)
-        return bool(sender.notify(body=text, title=TITLE))
+        deliver = sender.notify
+        return bool(deliver(body=text, title=TITLE))
 
     return send
 

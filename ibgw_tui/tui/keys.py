@@ -11,7 +11,7 @@ and the quit guard have priority, that is, work inside dialogs too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -187,9 +187,11 @@ def works_on(view: str) -> frozenset[Place]:
     return frozenset({Place.APP, Place.VIEW} | inner)
 
 
-def grouped(keys: Iterable[Key] = KEYS) -> list[tuple[Group, list[Key]]]:
+def grouped(
+    keys: Iterable[Key] = KEYS, untold: Container[Place] = (Place.TICKET, Place.PAGE)
+) -> list[tuple[Group, list[Key]]]:
     """Keys under their headings, in the order of the table; those that scroll a ticket or a page are told with the lists'."""
-    told = [key for key in keys if key.place not in (Place.TICKET, Place.PAGE)]
+    told = [key for key in keys if key.place not in untold]
     return [(group, found) for group in Group if (found := [key for key in told if key.group is group])]
 
 
@@ -201,4 +203,16 @@ def markdown_table() -> str:
         for key in keys:
             spellings = " ".join(f"`{spelling}`" for spelling in key.shown.split(" "))
             rows.append(f"| {spellings} | {key.help} |".replace("`|`", "`\\|`"))
+    return "\n".join(rows)
+
+
+def markdown_names() -> str:
+    """Every key with its name for a keymap, as the guide shows them."""
+    rows = ["| key | name | what it does |", "|---|---|---|"]
+    for group, keys in grouped(KEYS, ()):
+        rows.append(f"| **{group.value}** | | |")
+        for key in keys:
+            spellings = " ".join(f"`{spelling}`" for spelling in key.shown.split(" "))
+            name = f"`{key.id}`" if key.action else "(one key, everywhere)"
+            rows.append(f"| {spellings} | {name} | {key.help} |")
     return "\n".join(rows)

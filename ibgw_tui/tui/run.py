@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ibgw_tui.tui import hygiene
+from ibgw_tui.tui.logbook import logbook
 from ibgw_tui.wiring.operator_side import open_desk
 from ibgw_tui.wiring.paths import resolve_home
 
@@ -29,10 +30,11 @@ def run_terminal(loaded: Loaded, *, read_only: bool = False, enable_live: bool =
         async with open_desk(loaded, read_only=read_only, enable_live=enable_live) as desk:
             return await hygiene.run_app(DeskApp(desk, comfort=comfort_of(loaded, folder), memory=memory), folder)
 
-    try:
-        return asyncio.run(session())
-    finally:
-        memory.save()
+    with logbook(folder):
+        try:
+            return asyncio.run(session())
+        finally:
+            memory.save()
 
 
 def comfort_of(loaded: Loaded, folder: Path) -> Comfort:

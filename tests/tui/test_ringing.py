@@ -224,6 +224,7 @@ async def test_the_settings_page_shows_who_is_told_and_what_is_wrong() -> None:
         await shows(pilot, "bell on, desktop notification osc9", "listener: it failed (OSError)")
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_apprise_delivers_a_ring(tmp_path: Any) -> None:
     """With the real library and a server of ours, where the extra is installed."""
     pytest.importorskip("apprise")

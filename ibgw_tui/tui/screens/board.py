@@ -92,11 +92,12 @@ class BoardScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield self.header
         yield self.view_bar
-        yield self.banners
         yield self.jump_input
         with Container(id="body"):
             yield from self.compose_body()
         yield self._too_small
+        # Below the body: a line that comes or goes moves no order on the screen.
+        yield self.banners
         yield self.results
         yield self.footer
 
@@ -185,7 +186,7 @@ class BoardScreen(Screen[None]):
         except SaveError as error:
             self.session.say(f"not saved: {error}", Tone.WARN)
         else:
-            self.session.say(f"saved to {path}", Tone.QUIET)
+            self.session.say(f"saved as {path.name} in {path.parent}", Tone.QUIET)
 
     def action_newest(self) -> None:
         raise NotImplementedError
@@ -202,7 +203,7 @@ def where_copies_go() -> str:
 
 def small_hint(width: int, height: int) -> Content:
     return Content.styled(
-        f" {width} x {height}: to look only. Deciding needs {LEAST_WIDTH} x {LEAST_HEIGHT}; K closes the switch.",
+        f" {width} x {height}: to look only. Deciding needs {LEAST_WIDTH} x {LEAST_HEIGHT}.",
         STYLES[Tone.CAUTION],
     )
 

@@ -127,7 +127,7 @@ class OrdersScreen(BoardScreen):
         told = [f"{rows.total}"]
         if rows.is_filtered:
             told = [f"{rows.total - len(rows.hidden)} of {rows.total} shown by the filter"]
-        if self._order_name and self._order_name != ORDERINGS[0][0]:
+        if self._order_name:
             told.append(f"by {self._order_name}")
         if rows.below:
             told.append(f"{rows.below} below ↓")
