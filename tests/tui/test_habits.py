@@ -277,7 +277,7 @@ async def test_at_60_by_20_lists_and_pages_can_be_read_and_nothing_can_be_decide
 
 async def test_below_that_the_window_only_says_so() -> None:
     async with running(a_busy_desk(), size=(59, 19)) as (app, pilot):
-        await shows(pilot, "This window is 59 x 19.", "from 60 x 20 on", "K still closes")
+        await shows(pilot, "This window is 59 x 19.", "from 60 x 20 on lists can be read", "K still closes")
         assert "AAPL" not in screen_text(app)
 
 

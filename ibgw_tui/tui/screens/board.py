@@ -211,8 +211,7 @@ def small_hint(width: int, height: int) -> Content:
 def too_small(width: int, height: int) -> Content:
     return Content.assemble(
         (f" This window is {width} x {height}. ", STYLES[Tone.CAUTION]),
-        f"\n\n Lists can be read from {LEGIBLE_WIDTH} x {LEGIBLE_HEIGHT} on. It needs at least"
-        f"\n {LEAST_WIDTH} x {LEAST_HEIGHT} to show an order whole.\n"
-        " Until then nothing can be decided here.\n"
+        f"\n\n From {LEAST_WIDTH} x {LEAST_HEIGHT} on orders can be decided,\n"
+        f" from {LEGIBLE_WIDTH} x {LEGIBLE_HEIGHT} on lists can be read.\n"
         " K still closes the kill switch.",
     )
