@@ -50,6 +50,9 @@ class Order:
     revision: int
     revises: str | None
     revised_by: str | None
+    """Reference of the revision that replaced or follows it."""
+    edited_by: str | None
+    """The operator who wrote this revision; None: you did."""
     sentence: str
     quantity: Decimal
     limit_price: Decimal | None
@@ -262,6 +265,7 @@ def _order(desk: AgentDesk, record: OrderRecord, *, replayed: bool = False) -> O
         revision=record.revision,
         revises=record.revises,
         revised_by=desk.revised_by(record.order_ref),
+        edited_by=record.edited_by,
         sentence=order_sentence(record.intent, record.preview.contract.currency if record.preview else ""),
         quantity=record.intent.quantity,
         limit_price=record.intent.limit_price,

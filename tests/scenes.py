@@ -191,9 +191,14 @@ async def stage_for(
     def make_id() -> str:
         return f"00000000-0000-7000-8000-{next(numbers):012d}"
 
+    edits = itertools.count(1)
+
+    def make_ref() -> str:
+        return f"o-edit{next(edits):06d}"
+
     _prepare(folder, rules, clock, make_id)
     async with operator_desk(
-        folder / "desk.sqlite3", rules, broker=broker, clock=clock, make_id=make_id, pid=4242,
+        folder / "desk.sqlite3", rules, broker=broker, clock=clock, make_id=make_id, make_ref=make_ref, pid=4242,
         settings=_told_anywhere(settings_page(loaded), folder),
     ) as desk:  # fmt: skip
         stage = Stage(folder, loaded, desk, broker, clock)
@@ -226,7 +231,7 @@ def _told_anywhere(page: SettingsPage, folder: Path) -> SettingsPage:
 
 def _prepare(folder: Path, rules: Any, clock: SettableClock, make_id: Callable[[], str]) -> None:
     store = OrderStore.open(folder / "desk.sqlite3", clock=clock)
-    review = Review(store, rules=rules, make_id=make_id, health=AuditHealth(store))
+    review = Review(store, rules=rules, make_id=make_id, make_ref=make_id, health=AuditHealth(store))
     review.acknowledge_checklist(
         Checklist(
             paper_trading_validated=True,

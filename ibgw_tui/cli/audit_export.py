@@ -174,7 +174,8 @@ def _before(file: AuditFile, since: datetime, total: int) -> int:
 def _full_reference(file: AuditFile, part: str) -> str:
     """By the log itself: an order whose row was deleted is still exported."""
     rows = file.rows(
-        "SELECT DISTINCT order_ref FROM audit WHERE kind = 'order.staged' AND (order_ref = ? OR instr(order_ref, ?) > 0)",
+        "SELECT DISTINCT order_ref FROM audit WHERE kind IN ('order.staged', 'order.edited') "
+        "AND (order_ref = ? OR instr(order_ref, ?) > 0)",
         (part, part),
     )
     names = [row[0] for row in rows]

@@ -19,6 +19,7 @@ from ibgw_tui.core.orders import FIELDS
 from ibgw_tui.core.records import OrderRecord
 from ibgw_tui.core.text import one_line
 from ibgw_tui.service import documents
+from ibgw_tui.service.suggesting import told
 
 _POLL_SECONDS = 0.2
 
@@ -176,10 +177,11 @@ def show(state: Globals, ref: str) -> None:
         record = side.staging.look_up(ref)
         executions = side.store.executions(record.order_ref)
         history = side.store.audit_entries(order_ref=record.order_ref, limit=1000)
+        passing = told(side.store, record, history)
     console = state.console
     console.result(
-        {"order": documents.order_in_full(record, executions=executions, history=history)},
-        *sheets.order(record, executions, history, console),
+        {"order": documents.order_in_full(record, executions=executions, history=history, passing=passing)},
+        *sheets.order(record, executions, history, console, passing=passing),
     )
 
 

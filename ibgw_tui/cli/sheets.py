@@ -107,9 +107,14 @@ def _paint_status(line: str, status: Status, console: Console) -> str:
 
 
 def order(
-    record: OrderRecord, executions: Sequence[Mapping[str, Any]], history: Sequence[AuditEntry], console: Console
+    record: OrderRecord,
+    executions: Sequence[Mapping[str, Any]],
+    history: Sequence[AuditEntry],
+    console: Console,
+    *,
+    passing: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """Everything known of one order."""
+    """Everything known of one order. `passing`: the numbers that came with a no."""
     what_next = _NEXT.get(record.status)
     revision = f" (revision {record.revision} of {record.revises})" if record.revises else ""
     lines = [
@@ -118,9 +123,13 @@ def order(
         f"status     {words(record.status)}{': ' + what_next if what_next else ''}",
         f"staged     {moment(record.staged_at)} by {one_line(record.staged_by)}",
     ]
+    if record.edited_by:
+        lines.append(f"edited     by operator {one_line(record.edited_by)}: these numbers are not the agent's")
     if record.reason or record.reason_code:
         code, reason = one_line(record.reason_code or ""), one_line(record.reason)
         lines.append(f"why        {reason}" + (f" [{code}]" if code and code not in reason else ""))
+    if passing:
+        lines.append(f"would pass {one_line(str(passing['words']))}")
     if record.intent.rationale:
         lines.append(f"rationale  {one_line(record.intent.rationale)}")
     if record.preview:

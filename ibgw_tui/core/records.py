@@ -56,6 +56,8 @@ class OrderRecord:
     """Of a modify: it has taken effect, and the order it changed is superseded."""
     filled_before: Decimal = Decimal(0)
     """Of a modify that took effect: what was filled before it did. `filled` includes it."""
+    edited_by: str | None = None
+    """The operator who wrote this revision; None: it is by the one who staged it."""
 
     @property
     def on_wire(self) -> str:

@@ -7,20 +7,24 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from ibgw_tui.core.broker import Position, Quote
+from ibgw_tui.core.cases import Case
 from ibgw_tui.core.context import Market, OrderTerms
 from ibgw_tui.core.decision import Decision
+from ibgw_tui.core.edits import Comparison, differences
 from ibgw_tui.core.errors import NotFound
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, TERMINAL, Status
-from ibgw_tui.core.orders import OrderIntent, order_sentence
+from ibgw_tui.core.orders import EXIT_FIELDS, OrderIntent, order_sentence
 from ibgw_tui.core.policy import LimitPolicy
 from ibgw_tui.core.prices import notional_of, reference_price, worst_case_price
 from ibgw_tui.core.records import AuditEntry, OrderLine, OrderRecord, Tally
 from ibgw_tui.core.rules import DeskRules
 from ibgw_tui.core.terms import EXACT, CheckStatus, Mode, Money
-from ibgw_tui.service.assessment import case_of, managed, read_checklist, stored_facts
+from ibgw_tui.service.assessment import SESSION_FRESH_SECONDS, case_of, managed, read_checklist, stored_facts
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.standing import obstacles, unexplained
+from ibgw_tui.service.suggesting import suggestion
 from ibgw_tui.service.views import (
+    SESSION_BAR,
     DeskState,
     ExecutionRow,
     LimitBar,
@@ -95,7 +99,8 @@ class Views:
         now, record = self._clock(), self._record(order_ref)
         preview = record.preview
         quote = self._store.quote(preview.contract.con_id) if preview else None
-        decision = self._decide(record, now)
+        case = self._case(record, now)
+        decision = case.decide() if case else record.decision  # else what was decided then
         position = self._position(record)
         shown = self._shown(record)
         why_not = _why_not(record, decision, self._rules)
@@ -121,7 +126,25 @@ class Views:
             approvable=not why_not,
             why_not=why_not,
             release_in_seconds=max(Decimal(0), _seconds(releases - now)) if releases else None,
+            excess_before=self._excess(record, now),
+            first_trade=self._is_first_trade(record, position),
+            passing=suggestion(self._store, record, case),
+            compared=self._compared(record),
         )
+
+    def _compared(self, record: OrderRecord) -> tuple[Comparison, ...]:
+        """With the working order that a modify changes, and with the revision that it follows."""
+        found, by, modifies = [], record.edited_by or "", record.intent.modifies
+        target = self._store.carrier(modifies) if modifies is not None and not record.took_over else None
+        if target is not None:
+            changed = differences(target.intent, record.intent)
+            numbers = tuple(each for each in changed if each.name not in EXIT_FIELDS)  # exits are orders of their own
+            found.append(Comparison("the working order", target.order_ref, "", numbers))
+        former = self._store.order(record.revises) if record.revises else None
+        if former is not None:
+            told = differences(former.intent, record.intent)
+            found.append(Comparison(f"revision {former.revision}", former.order_ref, by, told))
+        return tuple(found)
 
     def _record(self, order_ref: str) -> OrderRecord:
         record = self._store.order(order_ref)
@@ -129,9 +152,10 @@ class Views:
             raise NotFound(f"there is no order {order_ref}")
         return record
 
-    def _decide(self, record: OrderRecord, now: datetime) -> Decision | None:
+    def _case(self, record: OrderRecord, now: datetime) -> Case | None:
+        """What is to be decided now; None when nothing is to be decided any more."""
         if record.preview is None or record.status not in OPEN:
-            return record.decision  # what was decided then; nothing is to be decided any more
+            return None
         return case_of(
             record.preview,
             rules=self._rules,
@@ -140,7 +164,23 @@ class Views:
             facts=stored_facts(self._store, record.preview, self._rules, now),
             audit=self._health.facts(),
             checklist=read_checklist(self._store),
-        ).decide()
+        )
+
+    def _excess(self, record: OrderRecord, now: datetime) -> Money | None:
+        """What the account has left before this order; nothing old is told as if it were known."""
+        fresh = timedelta(seconds=SESSION_FRESH_SECONDS)
+        found = (facts for facts in self._store.account_facts() if facts.account == record.intent.account)
+        facts = next((each for each in found if now - each.as_of <= fresh), None)
+        return facts.excess_liquidity if facts is not None and record.status in OPEN else None
+
+    def _is_first_trade(self, record: OrderRecord, position: Position | None) -> bool:
+        """Asked only of live orders that wait, and only where nothing is held."""
+        preview = record.preview
+        if preview is None or preview.mode is not Mode.LIVE or record.status is not Status.PENDING:
+            return False
+        if position is not None and position.quantity:
+            return False
+        return not self._store.has_filled(record.intent.account, preview.contract.con_id)
 
     def _shown(self, record: OrderRecord) -> Shown | None:
         if record.preview is None or record.status is not Status.PENDING:
@@ -256,7 +296,7 @@ def limit_bars(
             "orders",
         ),
         (
-            "session notional",
+            SESSION_BAR,
             tally.session_notional.get(currency, zero),
             in_session,
             session_cap.amount if session_cap else None,

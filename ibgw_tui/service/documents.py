@@ -57,6 +57,7 @@ def order_line(record: OrderRecord) -> dict[str, Any]:
         "revises": record.revises,
         "status": record.status.value,
         "staged_by": record.staged_by,
+        "edited_by": record.edited_by,
         "staged_at": iso(record.staged_at),
         "updated_at": iso(record.updated_at),
         "sentence": order_sentence(intent, currency or ""),
@@ -77,15 +78,20 @@ def order_line(record: OrderRecord) -> dict[str, Any]:
 
 
 def order_in_full(
-    record: OrderRecord, *, executions: Sequence[Mapping[str, Any]], history: Sequence[AuditEntry]
+    record: OrderRecord,
+    *,
+    executions: Sequence[Mapping[str, Any]],
+    history: Sequence[AuditEntry],
+    passing: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """One order with everything that is known of it."""
+    """One order with everything that is known of it. `passing`: the numbers that came with a no."""
     preview, approval, currency = record.preview, record.approval, currency_of(record)
     return {
         **order_line(record),
         "intent": plain(record.intent),
         "preview": {**plain(preview), "digest": preview.digest} if preview else None,
         "decision": record.decision.as_json() if record.decision else None,
+        "passing": plain(passing) if passing else None,
         "approval": plain(approval) if approval else None,
         "commission": money(record.commission, currency),
         "perm_id": record.perm_id,

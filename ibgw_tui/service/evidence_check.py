@@ -175,7 +175,10 @@ class Pack:
             need(self.leaves.get(entry["seq"]) == leaf, f"entry {entry['seq']} is not what the chain holds")
             need(entry["order_ref"] == self.order["order_ref"], f"entry {entry['seq']} is of another order")
             self.entries.append(entry)
-        need(self.entries and self.entries[0]["kind"] == "order.staged", "the order's beginning is missing")
+        need(
+            self.entries and self.entries[0]["kind"] in ("order.staged", "order.edited"),
+            "the order's beginning is missing",
+        )
         status = "staged"
         for entry in self.entries:
             if entry["kind"].startswith("order.") and "to" in entry["body"]:

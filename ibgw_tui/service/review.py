@@ -1,196 +1,78 @@
 """The operator's role: approve, reject, recall, send now, cancel, write off, open and close the kill switch.
 
-Approving is one durable transaction that compares what was displayed with what is there. If one byte
-differs, if the policy changed, if somebody else was faster, nothing is approved, and the attempt is
-in the audit log.
+Every call is one durable transaction. What it means to approve is in `approving`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
-from datetime import timedelta
 
-from ibgw_tui.core.cases import Case
-from ibgw_tui.core.context import Checklist, Market
-from ibgw_tui.core.decision import Decision
+from ibgw_tui.core.context import Checklist
 from ibgw_tui.core.errors import (
     Conflict,
-    ErrorCode,
-    GatewayError,
     InvalidRequest,
     NotPermitted,
 )
 from ibgw_tui.core.lifecycle import AT_BROKER, Actor, IllegalTransition, Signal, Status
-from ibgw_tui.core.orders import Approval, ApprovalStatus, ApprovedMarket, Preview
+from ibgw_tui.core.passing import what_passes
 from ibgw_tui.core.records import OrderRecord, SwitchState
 from ibgw_tui.core.rules import DeskRules
+from ibgw_tui.service.approving import Approving, Verdict
 from ibgw_tui.service.assessment import (
     CHECKLIST_KIND,
-    case_of,
     read_checklist,
-    stored_facts,
 )
 from ibgw_tui.service.checklist import ITEMS, acknowledged, evidence_of, lacking
+from ibgw_tui.service.editing import edit
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.recovery import explain, open_switch, require_reason, write_off
+from ibgw_tui.service.suggesting import PASSING
 from ibgw_tui.service.switch import cancel_working, close_switch
-from ibgw_tui.service.views import Shown
+from ibgw_tui.service.views import Edit, Shown
 from ibgw_tui.store import Change, OrderStore
-
-
-@dataclass(frozen=True, slots=True)
-class Verdict:
-    """What came of an approval: `approval` is None when gates refused, and `decision` says why."""
-
-    record: OrderRecord
-    decision: Decision
-    approval: Approval | None
 
 
 class Review:
     """What the operator may do. Every call is one transaction."""
 
-    def __init__(self, store: OrderStore, *, rules: DeskRules, make_id: Callable[[], str], health: AuditHealth) -> None:
+    def __init__(
+        self,
+        store: OrderStore,
+        *,
+        rules: DeskRules,
+        make_id: Callable[[], str],
+        make_ref: Callable[[], str],
+        health: AuditHealth,
+    ) -> None:
         self._store = store
         self._rules = rules
-        self._make_id = make_id
-        self._health = health
+        self._make_ref = make_ref
+        self._approving = Approving(store, rules=rules, make_id=make_id, health=health)
 
     def approve(self, shown: Shown, *, how: Mapping[str, str] | None = None) -> Verdict:
-        """Approve exactly what was displayed. `how` goes to the audit log (key, painted and pressed times).
-
-        Raises Conflict (APPROVAL_PREVIEW_MISMATCH or ORDER_STATUS_CONFLICT: it changed, ended, or
-        somebody else decided) and NotPermitted (AUTH_SELF_APPROVAL).
-        """
-        with self._store.write() as change:
-            record = change.order(shown.order_ref)
-            problem = self._not_what_was_shown(change, record, shown)
-            case = decision = None
-            if problem is None:
-                assert record.preview is not None
-                case = self._case(change, record.preview)
-                decision = case.decide()
-            if decision is None or not decision.allowed:
-                # Committed, not raised from inside: a refused attempt belongs in the audit log too.
-                change.append_audit(
-                    "approval.refused",
-                    actor=Actor.OPERATOR,
-                    principal=self._rules.operator,
-                    order_ref=record.order_ref,
-                    body=_attempt(shown, how)
-                    | (
-                        {"error": problem.message}
-                        if problem
-                        else {
-                            "decision": _whole(decision) if decision else None,
-                            "inputs": case.digest if case else None,
-                        }
-                    ),
-                )
-            else:
-                assert case is not None
-                approved = self._grant(change, record, case, decision, shown, how)
-        if problem is not None:
-            raise problem
-        assert decision is not None
-        return Verdict(approved, decision, approved.approval) if decision.allowed else Verdict(record, decision, None)
-
-    def _not_what_was_shown(self, change: Change, record: OrderRecord, shown: Shown) -> GatewayError | None:
-        if record.staged_by == self._rules.operator:
-            return NotPermitted(
-                f"{record.staged_by} staged order {record.order_ref} and cannot approve it",
-                code=ErrorCode.AUTH_SELF_APPROVAL,
-                user_action="another operator has to approve it",
-            )
-        if record.status is not Status.PENDING or record.preview is None:
-            return Conflict(
-                f"order {record.order_ref} is {record.status.value}, not pending",
-                user_action="look at it again: it was decided or has ended",
-            )
-        successor = change.successor(record.order_ref)
-        differences = [
-            (
-                record.preview.preview_id != shown.preview_id or record.preview.digest != shown.preview_digest,
-                "the order differs from what was displayed",
-            ),
-            (successor is not None, f"the order was replaced by {successor}"),
-            (
-                not (self._rules.policy_digest == shown.policy_digest == record.preview.policy_digest),
-                "the limit policy changed",
-            ),
-            (change.switch().epoch != shown.switch_epoch, "the kill switch was closed in the meantime"),
-        ]
-        for differs, sentence in differences:
-            if differs:
-                return Conflict(
-                    sentence,
-                    code=ErrorCode.APPROVAL_PREVIEW_MISMATCH,
-                    user_action="nothing was approved; review the order again",
-                )
-        return None
-
-    def _case(self, change: Change, preview: Preview) -> Case:
-        return case_of(
-            preview,
-            rules=self._rules,
-            now=change.now,
-            known=change,
-            facts=stored_facts(self._store, preview, self._rules, change.now),
-            audit=self._health.facts(),
-            checklist=read_checklist(self._store),
-        )
-
-    def _grant(
-        self,
-        change: Change,
-        record: OrderRecord,
-        case: Case,
-        decision: Decision,
-        shown: Shown,
-        how: Mapping[str, str] | None,
-    ) -> OrderRecord:
-        """The order as it is approved now."""
-        preview = record.preview
-        assert preview is not None
-        approval = Approval(
-            approval_id=self._make_id(),
-            preview_id=preview.preview_id,
-            preview_digest=preview.digest,
-            policy_digest=preview.policy_digest,
-            account=preview.intent.account,
-            operator=self._rules.operator,
-            status=ApprovalStatus.APPROVED,
-            approved_at=change.now,
-            release_at=change.now + timedelta(seconds=self._rules.hold_back_seconds),
-            expires_at=change.now + timedelta(seconds=self._rules.approval_ttl_seconds),
-            switch_epoch=shown.switch_epoch,  # compared above, in this transaction
-            market=_market(case.limits.market),
-        )
-        change.insert_approval(record, approval)
-        noted = change.record_decision(record, "approve", case, decision)
-        change.signal(
-            record,
-            Signal.APPROVE,
-            actor=Actor.OPERATOR,
-            principal=self._rules.operator,
-            detail=_attempt(shown, how) | noted | {"approval": approval.model_dump(mode="json")},
-        )
-        return replace(
-            record,
-            status=Status.APPROVED,
-            updated_at=change.now,
-            reason_code=None,
-            reason="",
-            decision=decision,
-            approval=approval,
-            submit_asked=False,
-        )
+        """Approve exactly what was displayed: see `approving.Approving.approve`. Raises Conflict, NotPermitted."""
+        return self._approving.approve(shown, how=how)
 
     def reject(self, order_ref: str, *, reason: str, reason_code: str = "OPERATOR_REJECTED") -> OrderRecord:
         """Say no. Needs a reason: the agent reads it. Raises InvalidRequest, Conflict."""
         words = require_reason(reason)
-        return self._move(order_ref, Signal.REJECT, reason_code=reason_code, reason=words, void_approval=True)
+        return self._move(
+            order_ref, Signal.REJECT, reason_code=reason_code, reason=words, void_approval=True, suggests=True
+        )
+
+    def ask_changes(self, order_ref: str, *, reason: str, reason_code: str = "OPERATOR_ASKED_CHANGES") -> OrderRecord:
+        """Give a pending order back to the one who staged it: only a revision of it, or a no, goes on from there.
+
+        Needs a reason: the agent reads it. Raises InvalidRequest, Conflict.
+        """
+        words = require_reason(reason)
+        return self._move(
+            order_ref, Signal.ASK_CHANGES, reason_code=reason_code, reason=words, void_approval=False, suggests=True
+        )
+
+    def edit(self, wanted: Edit) -> OrderRecord:
+        """Put other numbers into an order that waits: see `editing.edit`. Raises InvalidRequest, Conflict."""
+        return edit(self._store, operator=self._rules.operator, make_ref=self._make_ref, wanted=wanted)
 
     def recall(self, order_ref: str) -> OrderRecord:
         """Take back an approval that was not spent yet. Raises Conflict."""
@@ -306,10 +188,18 @@ class Review:
             return self._sign(change, checklist)
 
     def _move(
-        self, order_ref: str, signal: Signal, *, reason_code: str, reason: str, void_approval: bool
+        self,
+        order_ref: str,
+        signal: Signal,
+        *,
+        reason_code: str,
+        reason: str,
+        void_approval: bool,
+        suggests: bool = False,
     ) -> OrderRecord:
         with self._store.write() as change:
             record = change.order(order_ref)
+            helps = what_passes(self._approving.case(change, record.preview)) if suggests and record.preview else None
             try:
                 change.move(
                     record,
@@ -318,6 +208,7 @@ class Review:
                     principal=self._rules.operator,
                     reason_code=reason_code,
                     reason=reason,
+                    detail={PASSING: helps.as_json()} if helps else None,
                 )
             except IllegalTransition as error:
                 raise Conflict(
@@ -336,30 +227,4 @@ class Review:
         return record
 
 
-_PAST = {Signal.REJECT: "rejected", Signal.RECALL: "recalled"}
-
-
-def _market(market: Market | None) -> ApprovedMarket | None:
-    """What the operator had before the eyes: a later move against the order is measured from here."""
-    if market is None or market.as_of is None:
-        return None
-    sides = {"bid": market.bid, "ask": market.ask, "last": market.last}
-    prices = {name: side.amount for name, side in sides.items() if side and side.currency == market.currency}
-    return ApprovedMarket(currency=market.currency, as_of=market.as_of, **prices)
-
-
-def _whole(decision: Decision) -> dict[str, object]:
-    """A refused approval changes nothing, so no row keeps this decision: the entry does."""
-    return {**decision.told(), "findings": [finding.as_json() for finding in decision.findings]}
-
-
-def _attempt(shown: Shown, how: Mapping[str, str] | None) -> dict[str, object]:
-    return {
-        "shown": {
-            "preview_id": shown.preview_id,
-            "preview_digest": shown.preview_digest,
-            "policy_digest": shown.policy_digest,
-            "switch_epoch": shown.switch_epoch,
-        },
-        "how": dict(how or {}),
-    }
+_PAST = {Signal.REJECT: "rejected", Signal.RECALL: "recalled", Signal.ASK_CHANGES: "given back for changes"}

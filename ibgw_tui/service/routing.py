@@ -267,7 +267,6 @@ class Router:
             record = change.order(order_ref)
             if record.status not in OPEN:
                 return
-            approved = record.status is Status.APPROVED
             change.expire_approval(record)
             change.move(
                 record,
@@ -275,7 +274,7 @@ class Router:
                 actor=Actor.ROUTER,
                 principal=self._principal,
                 reason_code="LIVE_PREVIEW_EXPIRED",
-                reason="the approval was not used in time" if approved else "nobody decided in time; stage it again",
+                reason=_lapse(record.status),
             )
 
     async def _cancel(self, record: OrderRecord) -> None:
@@ -342,3 +341,12 @@ def _release(store: OrderStore, token: int) -> None:
 
 def _words(error: BaseException) -> str:
     return error.message if isinstance(error, GatewayError) else str(error)
+
+
+def _lapse(status: Status) -> str:
+    """Who let the time pass, for the agent."""
+    if status is Status.APPROVED:
+        return "the approval was not used in time"
+    if status is Status.CHANGES_REQUESTED:
+        return "no revision came in time; stage it anew"
+    return "nobody decided in time; stage it again"

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any
 
-from ibgw_tui.core.errors import Conflict, ErrorCode, InvalidRequest, NotFound, NotPermitted
+from ibgw_tui.core.errors import Conflict, ErrorCode, InvalidRequest, NotPermitted
 from ibgw_tui.core.lifecycle import (
     AT_BROKER,
-    CHANGEABLE,
     OPEN,
     Actor,
     IllegalTransition,
@@ -23,9 +21,9 @@ from ibgw_tui.core.lifecycle import (
 )
 from ibgw_tui.core.orders import EXIT_FIELDS, OrderIntent, digest_of, parse_intent
 from ibgw_tui.core.records import OrderRecord, SwitchState
-from ibgw_tui.core.terms import iso
 from ibgw_tui.core.text import one_line
 from ibgw_tui.service.keys import check_key
+from ibgw_tui.service.revisions import CHANGEABLE_FIELDS, check_good_till, check_is_newest, check_modify
 from ibgw_tui.service.switch import close_switch
 from ibgw_tui.store import Change, OrderStore
 
@@ -91,11 +89,11 @@ class Staging:
             known = self._claimed(change, key, "revise" if revises else "stage", request_hash)
             if known is not None:
                 return Staged(known, replayed=True)
-            _check_good_till(intent, change.now)
+            check_good_till(intent, change.now)
             if revises is not None:
                 self._supersede(change, revises, intent)
             if intent.modifies is not None:
-                intent = _check_modify(change, intent, self._principal)
+                intent = check_modify(change, intent, self._principal)
             waiting = change.count_open(self._principal)
             if waiting >= self._max_pending:
                 raise NotPermitted(
@@ -124,9 +122,7 @@ class Staging:
 
     def _supersede(self, change: Change, order_ref: str, intent: OrderIntent) -> None:
         record = change.order(order_ref)
-        successor = change.successor(order_ref)
-        if successor is not None:
-            raise Conflict(f"order {order_ref} was revised already", user_action=f"revise {successor}, its revision")
+        check_is_newest(change, record)
         if record.status not in REVISABLE:
             raise Conflict(
                 f"order {order_ref} is {record.status.value.replace('_', ' ')} and cannot be revised",
@@ -216,54 +212,3 @@ class Staging:
 
 REVISABLE = OPEN | {Status.REFUSED, Status.REJECTED, Status.EXPIRED}
 """What a revision may follow: an order that waits, and one that ended without being sent or taken back."""
-
-CHANGEABLE_FIELDS = frozenset({"quantity", "limit_price", "stop_price", "trailing_amount", "trailing_percent"})
-_FIXED_FIELDS = (
-    "account", "symbol", "side", "order_type", "limit_offset", "time_in_force", "good_till", "outside_hours",
-)  # fmt: skip
-
-
-def _check_modify(change: Change, intent: OrderIntent, principal: str) -> OrderIntent:
-    """The order that results belongs to a working order of the same principal and differs from it in numbers only."""
-    assert intent.modifies is not None
-    target = change.carrier(intent.modifies)
-    if target is None:
-        raise NotFound(f"modifies: there is no order {intent.modifies}", user_action="see `ibgw list --all`")
-    if target.staged_by != principal:
-        raise NotPermitted(
-            f"order {target.order_ref} was staged by {target.staged_by}, not by {principal}",
-            user_action="only the one who staged an order may change it",
-        )
-    if target.status not in CHANGEABLE:
-        raise Conflict(
-            f"order {target.order_ref} is {target.status.value.replace('_', ' ')} and cannot be changed",
-            user_action="only an order that works at the broker can be changed; revise or stage it anew instead",
-        )
-    if change.on_its_way(target.on_wire) is not None:
-        raise Conflict(
-            f"a change of order {target.order_ref} is on its way already", user_action="wait for the broker's answer"
-        )
-    differs = [name for name in _FIXED_FIELDS if getattr(intent, name) != getattr(target.intent, name)]
-    if differs:
-        raise InvalidRequest(
-            "; ".join(f"{name}: differs from the working order" for name in differs),
-            user_action="a change keeps account, symbol, side, type and validity; cancel and stage a new order instead",
-        )
-    if all(getattr(intent, name) == getattr(target.intent, name) for name in CHANGEABLE_FIELDS):
-        raise InvalidRequest("the change changes nothing", user_action="give another quantity or price")
-    if intent.quantity <= target.filled:
-        raise InvalidRequest(
-            f"quantity: {target.filled:f} are filled already", user_action="give more, or cancel what remains"
-        )
-    return intent.replaced(modifies=target.on_wire)
-
-
-def _check_good_till(intent: OrderIntent, now: datetime) -> None:
-    """A moment that has passed cannot be meant; the broker would refuse it after the operator's yes."""
-    if intent.good_till is not None and intent.good_till <= now:
-        raise InvalidRequest(
-            f"good_till: {iso(intent.good_till)} has passed",
-            user_action="give a later moment, or another time_in_force",
-            code=ErrorCode.ORDER_VALIDATION_FAILED,
-            problems=[f"good_till: {iso(intent.good_till)} has passed; give a later moment"],
-        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from decimal import Decimal
@@ -9,7 +10,9 @@ from enum import StrEnum
 
 from ibgw_tui.core.broker import OrderReport, Position, Quote
 from ibgw_tui.core.decision import Decision, Finding
+from ibgw_tui.core.edits import Comparison
 from ibgw_tui.core.lifecycle import Status
+from ibgw_tui.core.passing import Passing
 from ibgw_tui.core.records import LeaseState, OrderRecord, SwitchState
 from ibgw_tui.core.terms import CheckStatus, Mode, Money, OrderType, Side
 
@@ -45,6 +48,9 @@ class OrderRow:
     reason: str
 
 
+SESSION_BAR = "session notional"
+
+
 @dataclass(frozen=True, slots=True)
 class LimitBar:
     """One limit as numbers: what is used, what this order adds, what is allowed."""
@@ -67,6 +73,16 @@ class Shown:
     preview_digest: str
     policy_digest: str
     switch_epoch: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """Other numbers for an order as it was displayed. `changes` are texts as they were typed, by field."""
+
+    order_ref: str
+    preview_digest: str
+    changes: Mapping[str, str]
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +110,14 @@ class Ticket:
     """Empty when approvable: else the code and the sentence the operator reads."""
     release_in_seconds: Decimal | None
     """Left of the hold-back after an approval."""
+    excess_before: Money | None = None
+    """Excess liquidity of the account, as the router last read it; None where it did not."""
+    first_trade: bool = False
+    """Live, and nothing of this contract was ever filled in this account through this desk."""
+    passing: Passing | None = None
+    """Numbers the limits would let pass, of an order that they refuse; None where there are none."""
+    compared: tuple[Comparison, ...] = ()
+    """What differs from the working order that it changes, and from the revision that it follows."""
 
 
 @dataclass(frozen=True, slots=True)

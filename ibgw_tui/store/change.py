@@ -20,12 +20,12 @@ from ibgw_tui.core.records import (
     SwitchState,
 )
 from ibgw_tui.core.terms import KillSwitch, Money
-from ibgw_tui.store import approvals, decisions, fills, keys, lease, notes, submissions
+from ibgw_tui.store import approvals, decisions, fills, keys, lease, notes, staged, submissions
 from ibgw_tui.store.audit_log import AuditLog
 from ibgw_tui.store.connection import Connection
 from ibgw_tui.store.groups import Groups
 from ibgw_tui.store.reads import Reads
-from ibgw_tui.store.rows import RECORD_SQL, intent_columns, to_micro, to_record, to_us
+from ibgw_tui.store.rows import RECORD_SQL, to_micro, to_record, to_us
 from ibgw_tui.store.switch_row import write_switch
 
 
@@ -94,22 +94,36 @@ class Change(Reads):
         """Status staged. Raises Conflict if the reference exists."""
         former = revises or intent.modifies
         revision = self.order(former).revision + 1 if former else 1
-        at = to_us(self.now)
-        self._connection.execute(
-            "INSERT INTO orders (order_ref, revision, revises, status, staged_by, account, symbol, side, order_type, "
-            "quantity, limit_price, stop_price, staged_us, updated_us, currency, intent, modifies) "
-            "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                order_ref, revision, revises, Status.STAGED.value, staged_by, *intent_columns(intent),
-                at, at, intent.currency, intent.model_dump_json(), intent.modifies,
-            ),
-        )  # fmt: skip
+        staged.insert(self._connection, self.now, order_ref, intent, revision, revises, staged_by, edited_by=None)
         self.append_audit(
             "order.staged",
             actor=Actor.AGENT,
             principal=staged_by,
             order_ref=order_ref,
             body={"intent": intent.model_dump(mode="json"), "revision": revision, "revises": revises},
+        )
+        return self.order(order_ref)
+
+    def insert_edit(
+        self, order_ref: str, intent: OrderIntent, *, of: OrderRecord, edited_by: str, detail: dict[str, Any]
+    ) -> OrderRecord:
+        """A revision by the operator's hand, of the same stager. Status staged."""
+        revision = of.revision + 1
+        staged.insert(
+            self._connection, self.now, order_ref, intent, revision, of.order_ref, of.staged_by, edited_by=edited_by
+        )
+        self.append_audit(
+            "order.edited",
+            actor=Actor.OPERATOR,
+            principal=edited_by,
+            order_ref=order_ref,
+            body={
+                "intent": intent.model_dump(mode="json"),
+                "revision": revision,
+                "revises": of.order_ref,
+                "staged_by": of.staged_by,
+                **detail,
+            },
         )
         return self.order(order_ref)
 

@@ -46,3 +46,9 @@ def switch_test(connection: Connection) -> SwitchTest | None:
         for seq in row
     )
     return SwitchTest(closed.at, closed.principal, opened.at, opened.principal)
+
+
+def has_filled(connection: Connection, account: str, con_id: int) -> bool:
+    """`filled` is text: what is left of '0', '0.0' without zeros and point is nothing."""
+    sql = "SELECT 1 FROM orders WHERE account = ? AND con_id = ? AND trim(filled, '0.') <> '' LIMIT 1"
+    return connection.row(sql, (account, con_id)) is not None

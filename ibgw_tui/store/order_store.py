@@ -205,6 +205,10 @@ class OrderStore(Looks):
         """The newest order of this mode that was approved, submitted and filled."""
         return milestones.completed_cycle(self._connection, mode)
 
+    def has_filled(self, account: str, con_id: int) -> bool:
+        """Whether any order of this contract was ever filled, in part or whole, in this account."""
+        return milestones.has_filled(self._connection, account, con_id)
+
     def switch_test(self) -> SwitchTest | None:
         """The newest closing of the kill switch that was followed by an opening."""
         return milestones.switch_test(self._connection)

@@ -105,6 +105,7 @@ class Replay:
         self._told = _Told()
         self._handlers: dict[str, Callable[[Entry], None]] = {
             "order.staged": self._staged,
+            "order.edited": self._staged,
             "order.exit_sent": self._exit_sent,
             "order.approve": self._approved,
             "order.send": self._sent,
@@ -160,11 +161,13 @@ class Replay:
     # ---- what an entry says, compared with its row
 
     def _staged(self, entry: Entry) -> None:
+        """An order begins: by its stager, or as a revision by the operator's hand."""
         ref, body = entry["order_ref"], entry["body"]
+        edit = entry["kind"] == "order.edited"
         intent = OrderIntent.model_validate_json(json.dumps(body["intent"]))
         row = self._row(
             "SELECT seq, revision, revises, staged_by, intent, staged_us, account, symbol, side, order_type, quantity, "
-            "limit_price, stop_price FROM orders WHERE order_ref = ?",
+            "limit_price, stop_price, edited_by FROM orders WHERE order_ref = ?",
             ref,
         )
         self._told.orders[ref] = _Order(row[0] if row else None, intent.account, Status.STAGED.value, entry["seq"])
@@ -177,7 +180,8 @@ class Replay:
             entry,
             ("revision", body["revision"], row[1]),
             ("revises", body["revises"], row[2]),
-            ("staged_by", entry["principal"], row[3]),
+            ("staged_by", body["staged_by"] if edit else entry["principal"], row[3]),
+            ("edited_by", entry["principal"] if edit else None, row[13]),
             ("intent", body["intent"], _json(row[4])),
             ("staged_us", _moment(entry), row[5]),
             ("columns", intent_columns(intent), tuple(row[6:13])),

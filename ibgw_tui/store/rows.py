@@ -61,7 +61,7 @@ RECORD_SQL = """
            p.body, p.digest, d.outcome, a.body, a.status, o.submit_asked, o.filled, o.average_price, o.commission,
            o.perm_id, o.reason_code, o.reason, o.cancel_asked_by, o.cancel_sent_us,
            o.account, o.symbol, o.side, o.order_type, o.quantity, o.limit_price, o.stop_price,
-           o.parent, o.leg, o.wire_ref, o.filled_before, o.took_over
+           o.parent, o.leg, o.wire_ref, o.filled_before, o.took_over, o.edited_by
     FROM orders o
     LEFT JOIN previews p ON p.seq = (SELECT max(seq) FROM previews WHERE order_seq = o.seq)
     LEFT JOIN decisions d ON d.seq = (SELECT max(seq) FROM decisions WHERE order_seq = o.seq)
@@ -138,6 +138,7 @@ def _to_record(row: Row) -> OrderRecord:
         wire_ref=row[32] or "",
         filled_before=Decimal(row[33]),
         took_over=bool(row[34]),
+        edited_by=row[35],
     )
 
 

@@ -273,11 +273,23 @@ ONCE: tuple[str, ...] = (
     "ALTER TABLE previews DROP COLUMN decision",
 )
 
+EDITS: tuple[str, ...] = (
+    # A revision by the operator's hand: whose order it is, and who wrote it, are two things.
+    "ALTER TABLE orders ADD COLUMN edited_by TEXT",
+    "DROP TRIGGER orders_frozen",
+    _refuse(
+        "orders_frozen",
+        f"UPDATE OF seq, {_SHOWN}, parent, leg, modifies, edited_by, staged_us, intent ON orders",
+        "what was asked for never changes",
+    ),
+)
+
 MIGRATIONS: tuple[tuple[str, tuple[str, ...]], ...] = (
     ("first tables", FIRST),
     ("facts in any order, and guards", SECOND),
     ("decisions with their inputs", THIRD),
     ("brackets and modifies", GROUPS),
     ("a decision is kept once", ONCE),
+    ("who wrote a revision", EDITS),
 )
 """(name, statements) of each step; the file's user_version counts the steps taken."""

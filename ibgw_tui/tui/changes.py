@@ -13,6 +13,7 @@ from ibgw_tui.core.decision import Finding
 from ibgw_tui.core.orders import OrderIntent
 from ibgw_tui.core.text import one_line
 from ibgw_tui.service.views import Ticket
+from ibgw_tui.tui.tiers import unusual
 
 
 def what_changed(old: Ticket, new: Ticket) -> str | None:
@@ -21,7 +22,7 @@ def what_changed(old: Ticket, new: Ticket) -> str | None:
     What a person must hear first comes first: that the order is gone, that it is another order, that
     the kill switch closed, then gates and limits.
     """
-    for look in (_status, _content, _switch, _gates, _limits, _verdict, _position):
+    for look in (_status, _content, _switch, _gates, _limits, _verdict, _position, _friction):
         found = look(old, new)
         if found:
             return one_line(found, 200)
@@ -112,6 +113,13 @@ def _verdict(old: Ticket, new: Ticket) -> str | None:
     if old.approvable != new.approvable or old.why_not != new.why_not:
         return new.why_not or "it can be approved only now"
     return None
+
+
+def _friction(old: Ticket, new: Ticket) -> str | None:
+    """What asks for more than a key now, and did not when the review was opened."""
+    known = unusual(old)
+    fresh = [reason for reason in unusual(new) if reason not in known]
+    return f"it deserves a second thought now: {fresh[0]}" if fresh else None
 
 
 def _position(old: Ticket, new: Ticket) -> str | None:

@@ -117,6 +117,10 @@ class Conversation:
         self._host.reread()
         return answer
 
+    def reread(self) -> None:
+        """Read the desk again now: something was done."""
+        self._host.reread()
+
     def say(self, text: str, tone: Tone = Tone.PLAIN) -> None:
         self.session.say(text, tone)
 

@@ -102,6 +102,11 @@ KEYS: tuple[Key, ...] = (
         "came; an unusual order asks for its quantity or its code first."),
     Key("reject", ("r",), "r", "reject", "reject", _DECIDE, Place.ORDERS,
         "Reject the order with a reason, which the agent reads."),
+    Key("edit", ("e",), "e", "edit", "edit", _DECIDE, Place.ORDERS,
+        "Put another quantity, price or validity into an order that waits: a new revision by your hand, which the agent "
+        "sees and you review like any other. Nothing is approved by it."),
+    Key("ask_changes", ("b",), "b", "ask_changes", "give back", _DECIDE, Place.ORDERS,
+        "Give the order back to the agent with what should be different: only a revision of it comes before you again."),
     Key("submit", ("s",), "s", "submit", "send now", _DECIDE, Place.ORDERS,
         "Send an approved order now, without waiting for the rest of its hold-back."),
     Key("recall", ("u",), "u", "recall", "recall", _DECIDE, Place.ORDERS,

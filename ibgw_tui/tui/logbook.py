@@ -23,9 +23,8 @@ class _Private(RotatingFileHandler):
     """Readable by its owner alone, and silent when the disk does not take it."""
 
     def _open(self) -> io.TextIOWrapper:
-        return open(
-            self.baseFilename, self.mode, encoding="utf-8", opener=lambda path, flags: os.open(path, flags, 0o600)
-        )
+        handle = os.open(self.baseFilename, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        return io.TextIOWrapper(io.FileIO(handle, "a"), encoding="utf-8", write_through=True)
 
     def format(self, record: logging.LogRecord) -> str:
         return one_line(super().format(record))

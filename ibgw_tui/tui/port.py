@@ -16,7 +16,7 @@ from ibgw_tui.core.orders import Approval
 from ibgw_tui.core.records import AuditEntry, OrderRecord, SwitchState
 from ibgw_tui.service.pages import AgentsPage, FoundEntries, PoliciesPage, PositionsPage, SettingsPage, SwitchPage
 from ibgw_tui.service.standing import Standing
-from ibgw_tui.service.views import DeskState, OrderRow, Shown, Swept, Ticket
+from ibgw_tui.service.views import DeskState, Edit, OrderRow, Shown, Swept, Ticket
 
 
 class ApprovalVerdict(Protocol):
@@ -114,6 +114,14 @@ class DeskPort(Protocol):
 
     async def reject(self, order_ref: str, reason: str, reason_code: str, /) -> OrderRecord:
         """Say no. The agent reads the reason."""
+        ...
+
+    async def ask_changes(self, order_ref: str, reason: str, reason_code: str, /) -> OrderRecord:
+        """Give a pending order back: only a revision of it, or a no, goes on from there. The agent reads the reason."""
+        ...
+
+    async def edit(self, wanted: Edit, /) -> OrderRecord:
+        """Put other numbers into an order that waits: a new revision, to be previewed and reviewed like any other."""
         ...
 
     async def recall(self, order_ref: str, /) -> OrderRecord:

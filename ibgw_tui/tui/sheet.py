@@ -195,12 +195,21 @@ def _facts(ticket: Ticket, preview: Preview) -> list[Fact]:
     ]
     facts = [Fact(label, safe_part(value, style)) for label, value, style in rows]
     facts[2] = Fact("side", _side(intent.side))
-    return [*_warning(preview), *facts]
+    return [*_warning(preview), *_compared(ticket), *facts]
 
 
 def _warning(preview: Preview) -> list[Fact]:
     text = preview.estimate.warning
-    return [Fact("broker", safe_part(f"! {text}", CAUTION))] if text else []
+    return [Fact(_WARNED, safe_part(f"! {text}", CAUTION))] if text else []
+
+
+def _compared(ticket: Ticket) -> list[Fact]:
+    """What differs from the working order that it changes, or from the revision that it follows."""
+    return [Fact(_CHANGED, safe_part(found.words.removeprefix("changed "), CAUTION)) for found in ticket.compared]
+
+
+_WARNED, _CHANGED = "broker", "changed"
+"""Facts that have a row of their own."""
 
 
 def _fine_print(ticket: Ticket, preview: Preview) -> list[Fact]:
@@ -209,13 +218,18 @@ def _fine_print(ticket: Ticket, preview: Preview) -> list[Fact]:
     rows = [
         ("cost", _cost(preview)),
         ("contract", _contract(contract)),
-        ("staged", f"{utc_clock(ticket.record.staged_at)}Z by {preview.staged_by}, revision {preview.revision}"),
+        ("staged", f"{utc_clock(ticket.record.staged_at)}Z by {preview.staged_by}, {_revision(ticket)}"),
         ("previewed", f"{utc_clock(preview.created_at)}Z, {preview.preview_id[-8:]}"),
         ("order", preview.order_ref),
         ("policy", f"{preview.policy_id or 'none'} {preview.policy_digest[:8]}"),
         ("digest", preview.digest[:16]),
     ]
     return [Fact(label, safe_part(value)) for label, value in rows]
+
+
+def _revision(ticket: Ticket) -> str:
+    by = f" by operator {ticket.record.edited_by}" if ticket.record.edited_by else ""
+    return f"revision {ticket.record.revision}{by}"
 
 
 def _side(side: Side) -> Content:
@@ -281,10 +295,10 @@ def _contract(contract: Contract) -> str:
 
 
 def _pairs(facts: Sequence[Fact]) -> list[list[Fact]]:
-    """Two facts a row; a warning of the broker keeps a row of its own."""
+    """Two facts a row; a warning of the broker, and what was changed, keep rows of their own."""
     rest = list(facts)
     rows = []
-    if rest and rest[0].label == "broker":
+    while rest and rest[0].label in (_WARNED, _CHANGED):
         rows.append([rest.pop(0)])
     rows += [rest[at : at + 2] for at in range(0, len(rest), 2)]
     return rows

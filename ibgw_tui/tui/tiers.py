@@ -7,11 +7,17 @@ tier 2  a gate refuses or is not known: there is no way to approve, and the page
 
 from __future__ import annotations
 
+from decimal import Decimal
+
 from ibgw_tui.core.orders import OrderIntent, Preview
-from ibgw_tui.core.terms import CheckStatus, OrderType
-from ibgw_tui.service.views import Shown, Ticket
+from ibgw_tui.core.terms import EXACT, CheckStatus, OrderType
+from ibgw_tui.service.views import SESSION_BAR, LimitBar, Shown, Ticket
 from ibgw_tui.tui.arming import DWELL, DWELL_TYPED, Plan, plain_value
 from ibgw_tui.tui.sheet import code_of
+
+NEAR = 80
+"""Per cent of a limit of size from which on an order is told as one to mind."""
+_SIZES = frozenset({"quantity", "notional", SESSION_BAR, "worst position"})
 
 _WITHOUT_PRICE = {
     OrderType.MARKET: "market order",
@@ -36,7 +42,18 @@ def unusual(ticket: Ticket) -> tuple[str, ...]:
         reasons.append("ends short")
     if intent.outside_hours:
         reasons.append("may fill outside regular hours")
+    if ticket.first_trade:
+        reasons.append("first trade of it in this account")
+    reasons += [f"uses {NEAR} % of {bar.name} or more" for bar in ticket.bars if _is_near(bar)]
     return tuple(reasons)
+
+
+def _is_near(bar: LimitBar) -> bool:
+    """Within the limit, and not by much."""
+    if bar.name not in _SIZES or bar.limit is None or bar.limit <= 0 or not bar.this_order:
+        return False
+    total = EXACT.add(bar.used, bar.this_order)
+    return EXACT.multiply(total, Decimal(100)) >= EXACT.multiply(bar.limit, Decimal(NEAR))
 
 
 def plan_of(ticket: Ticket) -> Plan:

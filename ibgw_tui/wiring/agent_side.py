@@ -5,7 +5,7 @@ A process that opens only this never loads the modules with those verbs: capabil
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
@@ -17,7 +17,7 @@ from ibgw_tui.config import Loaded
 from ibgw_tui.core.audit import ChainVerdict
 from ibgw_tui.core.errors import InvalidRequest
 from ibgw_tui.core.lifecycle import Actor, Status
-from ibgw_tui.core.records import AuditEntry, OrderRecord, SwitchState
+from ibgw_tui.core.records import AuditEntry, OrderRecord, RecordedDecision, SwitchState
 from ibgw_tui.core.terms import PrincipalName
 from ibgw_tui.core.text import one_line
 from ibgw_tui.service.staging import Staging
@@ -58,6 +58,9 @@ class OrderReads(Protocol):
     def verify_audit_tail(self, last: int = 1000) -> ChainVerdict: ...
     def executions(self, order_ref: str) -> list[dict[str, Any]]: ...
     def link(self) -> tuple[str, str, datetime] | None: ...
+    def decisions(
+        self, *, since: datetime | None = None, until: datetime | None = None, order_ref: str | None = None
+    ) -> Iterator[RecordedDecision]: ...
 
 
 class AgentSide:

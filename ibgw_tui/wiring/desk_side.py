@@ -11,7 +11,7 @@ from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.review import Review
 from ibgw_tui.store import OrderStore
 from ibgw_tui.wiring.audit_side import checkpoints_of
-from ibgw_tui.wiring.clock import make_uuid7, utc_now
+from ibgw_tui.wiring.clock import make_order_ref, make_uuid7, utc_now
 from ibgw_tui.wiring.paths import resolve_home
 from ibgw_tui.wiring.rules import desk_rules
 
@@ -45,5 +45,5 @@ def open_desk_side(loaded: Loaded) -> DeskSide:
     return DeskSide(
         store,
         Views(store, rules=rules, clock=utc_now, health=health),
-        Review(store, rules=rules, make_id=make_uuid7, health=health),
+        Review(store, rules=rules, make_id=make_uuid7, make_ref=make_order_ref, health=health),
     )

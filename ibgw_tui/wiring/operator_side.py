@@ -22,6 +22,7 @@ from ibgw_tui.core.broker import Broker
 from ibgw_tui.core.errors import NotPermitted
 from ibgw_tui.core.records import AuditEntry, OrderRecord, SwitchState
 from ibgw_tui.core.rules import DeskRules
+from ibgw_tui.service.approving import Verdict
 from ibgw_tui.service.desk_pages import Pages
 from ibgw_tui.service.desk_views import Views
 from ibgw_tui.service.health import AuditHealth
@@ -35,16 +36,16 @@ from ibgw_tui.service.pages import (
     SettingsPage,
     SwitchPage,
 )
-from ibgw_tui.service.review import Review, Verdict
+from ibgw_tui.service.review import Review
 from ibgw_tui.service.routing import Router
 from ibgw_tui.service.standing import Standing, standing
 from ibgw_tui.service.switch import what_came_of
-from ibgw_tui.service.views import DeskState, OrderRow, Shown, Swept, Ticket
+from ibgw_tui.service.views import DeskState, Edit, OrderRow, Shown, Swept, Ticket
 from ibgw_tui.service.witness import Witness
 from ibgw_tui.store import OrderStore
 from ibgw_tui.store.thread import StoreThread
 from ibgw_tui.wiring.audit_side import witness_of
-from ibgw_tui.wiring.clock import make_uuid7, utc_now
+from ibgw_tui.wiring.clock import make_order_ref, make_uuid7, utc_now
 from ibgw_tui.wiring.emergency import stop_beside
 from ibgw_tui.wiring.market import make_broker
 from ibgw_tui.wiring.paths import SENTINEL, resolve_home
@@ -172,6 +173,14 @@ class OperatorDesk:
     async def reject(self, order_ref: str, reason: str, reason_code: str) -> OrderRecord:
         return await self._store.run(lambda _: self._review.reject(order_ref, reason=reason, reason_code=reason_code))
 
+    async def ask_changes(self, order_ref: str, reason: str, reason_code: str) -> OrderRecord:
+        return await self._store.run(
+            lambda _: self._review.ask_changes(order_ref, reason=reason, reason_code=reason_code)
+        )
+
+    async def edit(self, wanted: Edit) -> OrderRecord:
+        return await self._store.run(lambda _: self._review.edit(wanted))
+
     async def recall(self, order_ref: str) -> OrderRecord:
         return await self._store.run(lambda _: self._review.recall(order_ref))
 
@@ -219,12 +228,13 @@ async def operator_desk(
     read_only: bool = False,
     clock: Callable[[], datetime] = utc_now,
     make_id: Callable[[], str] = make_uuid7,
+    make_ref: Callable[[], str] = make_order_ref,
     pid: int | None = None,
     settings: SettingsPage = NO_SETTINGS,
 ) -> AsyncIterator[OperatorDesk]:
     """Open the store, start the router (unless read-only or without a broker), and take all down again."""
     thread = StoreThread(database, clock=clock, automated=False)
-    roles = await thread.run(lambda store: _roles(store, rules, clock, make_id, read_only, witness))
+    roles = await thread.run(lambda store: _roles(store, rules, clock, make_id, make_ref, read_only, witness))
     router = None
     if broker is not None and not read_only:
         router = Router(
@@ -297,9 +307,12 @@ def _roles(
     rules: DeskRules,
     clock: Callable[[], datetime],
     make_id: Callable[[], str],
+    make_ref: Callable[[], str],
     read_only: bool,
     witness: Witness | None,
 ) -> Roles:
     health = AuditHealth(store, witness.checkpoints if witness else None)
-    review = None if read_only else Review(store, rules=rules, make_id=make_id, health=health)
+    review = None
+    if not read_only:
+        review = Review(store, rules=rules, make_id=make_id, make_ref=make_ref, health=health)
     return Roles(Views(store, rules=rules, clock=clock, health=health), review, health)

@@ -111,3 +111,18 @@ def test_an_order_that_was_not_previewed(cli: Cli) -> None:
 
 def test_an_order_that_is_not_there(cli: Cli) -> None:
     assert cli("explain", "o-zzzzzzzzzz").code == 3
+
+
+async def test_show_tells_the_numbers_that_came_with_a_no(tmp_path: Path, at: Shown) -> None:
+    async with bench_desk(tmp_path) as desk:
+        given_back = (await desk.pending(limit_price="104")).order_ref
+        refused = (await desk.pending(quantity="14")).order_ref
+        desk.broker.bid, desk.broker.ask = "90", "91"
+        await desk.publish()
+        await desk.do(lambda: desk.review.ask_changes(given_back, reason="the market has gone"))
+        cli = at(desk)
+    order = cli("show", given_back, "--json").json["order"]
+    assert order["status"] == "changes_requested" and order["reason"] == "the market has gone"
+    assert order["passing"] == {"quantity": None, "limit_price": "95.02", "both": None, "words": "limit price 95.02"}
+    assert "would pass limit price 95.02" in cli("show", given_back).out
+    assert cli("show", refused, "--json").json["order"]["passing"]["quantity"] == "10"

@@ -21,13 +21,14 @@ from ibgw_tui.core.policy import FrequencyLimit, SessionLimit
 from ibgw_tui.core.records import ComparisonMade, LeaseState, OrderRecord, SwitchState
 from ibgw_tui.core.rules import DeskRules, LiveRules
 from ibgw_tui.core.terms import Mode
+from ibgw_tui.service.approving import Verdict
 from ibgw_tui.service.asking import Asking
 from ibgw_tui.service.desk_views import Views
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.hearing import hear
 from ibgw_tui.service.leasing import LEASE_SECONDS, LeaseWatch
 from ibgw_tui.service.previewing import Previewer
-from ibgw_tui.service.review import Review, Verdict
+from ibgw_tui.service.review import Review
 from ibgw_tui.service.routing import Router
 from ibgw_tui.service.staging import Staged, Staging
 from ibgw_tui.service.standing import unexplained
@@ -113,7 +114,7 @@ class Seat:
         self._staging = Staging(
             store, principal=self.name, make_ref=make_ref, max_pending=self.rules.max_pending_per_agent
         )
-        self._review = Review(store, rules=self.rules, make_id=self._make_id, health=self._health)
+        self._review = Review(store, rules=self.rules, make_id=self._make_id, make_ref=make_ref, health=self._health)
         self._views = Views(store, rules=self.rules, clock=self.clock, health=self._health)
 
     def close(self) -> None:

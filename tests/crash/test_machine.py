@@ -31,7 +31,7 @@ from ibgw_tui.core.errors import Conflict, NotPermitted
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.orders import BrokerOrder
 from ibgw_tui.exchange.faults import NO_FAULTS, CancelFault, PlaceFault, Rejection
-from ibgw_tui.service.review import Verdict
+from ibgw_tui.service.approving import Verdict
 from ibgw_tui.store.audit_file import AuditFile
 from tests.crash.desk import Seat, crash_rules, until
 from tests.crash.inspection import file_problems

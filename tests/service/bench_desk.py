@@ -32,11 +32,12 @@ from ibgw_tui.core.orders import BrokerOrder, Contract, OrderIntent
 from ibgw_tui.core.records import ComparisonMade, OrderRecord
 from ibgw_tui.core.rules import DeskRules, LiveRules
 from ibgw_tui.core.terms import KillSwitch, Mode, QuoteStatus
+from ibgw_tui.service.approving import Verdict
 from ibgw_tui.service.asking import Asking
 from ibgw_tui.service.desk_views import Views
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.previewing import Previewer
-from ibgw_tui.service.review import Review, Verdict
+from ibgw_tui.service.review import Review
 from ibgw_tui.service.staging import Staging
 from ibgw_tui.service.submitting import Submitter
 from ibgw_tui.store import OrderStore
@@ -62,6 +63,7 @@ class ScriptedBroker:
     unknown_symbol: bool = False
     snapshots: BrokerSnapshot | None = None
     name: str = "SCRIPTED"
+    mode: Mode = Mode.PAPER
 
     async def connect(self) -> None: ...
 
@@ -87,7 +89,7 @@ class ScriptedBroker:
         return None
 
     async def account(self, account: str) -> AccountFacts:
-        return AccountFacts(account=account, mode=Mode.PAPER, as_of=self.clock())
+        return AccountFacts(account=account, mode=self.mode, as_of=self.clock())
 
     async def positions(self, account: str) -> tuple[Position, ...]:
         return ()
@@ -147,7 +149,9 @@ class BenchDesk:
             self.staging = Staging(
                 store, principal="agent-1", make_ref=self.make_id, max_pending=self.rules.max_pending_per_agent
             )
-            self.review = Review(store, rules=self.rules, make_id=self.make_id, health=self.health)
+            self.review = Review(
+                store, rules=self.rules, make_id=self.make_id, make_ref=self.make_id, health=self.health
+            )
             self.views = Views(store, rules=self.rules, clock=self.clock, health=self.health)
             with store.write() as change:
                 lease = change.take_lease("router-test", 1)

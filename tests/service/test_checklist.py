@@ -148,7 +148,13 @@ async def test_items_come_one_by_one_and_keep_who_and_when(tmp_path: Path) -> No
         await desk.do(lambda: desk.review.acknowledge(["kill_switch_tested", "approvals_reviewed"]))
         assert (await seen(desk)).complete is False
         desk.clock.forward(seconds=60)
-        other = Review(desk.store, rules=rules(operator="operator-2"), make_id=desk.make_id, health=desk.health)
+        other = Review(
+            desk.store,
+            rules=rules(operator="operator-2"),
+            make_id=desk.make_id,
+            make_ref=desk.make_id,
+            health=desk.health,
+        )
         signed = await desk.do(lambda: other.acknowledge(["limits_reviewed"]))
         assert signed.acknowledged_by == "operator-2" and signed.kill_switch_tested and signed.approvals_reviewed
         by = f"acknowledged by operator-1 at {first.isoformat(timespec='microseconds')[:26]}Z"

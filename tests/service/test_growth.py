@@ -24,7 +24,7 @@ async def steps_of_each(folder: Path, size: int) -> dict[str, int]:
     async with bench_desk(folder, policies={"example": ROOMY}, max_pending_per_agent=MANY) as desk:
         numbers = iter(range(1000))
         desk.make_id = lambda: f"n-{next(numbers)}"
-        desk.previewer._make_id = desk.staging._make_ref = desk.review._make_id = desk.make_id
+        desk.previewer._make_id = desk.staging._make_ref = desk.review._approving._make_id = desk.make_id
         references = [(await desk.pending()).order_ref for _ in range(5)]
         await desk.publish()
         counted = await desk.do(partial(look_and_decide, desk, references))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,14 @@ from ibgw_tui.core.context import Checklist
 from ibgw_tui.core.errors import Conflict, ErrorCode, InvalidRequest, NotPermitted
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.orders import ApprovalStatus
+from ibgw_tui.core.passing import Passing
 from ibgw_tui.core.terms import KillSwitch
 from ibgw_tui.service.assessment import read_checklist
 from ibgw_tui.service.review import Review
 from ibgw_tui.service.staging import Staging
+from ibgw_tui.service.suggesting import told
 from tests.makers import a_policy, an_intent_data
-from tests.service.bench_desk import bench_desk, rules
+from tests.service.bench_desk import BenchDesk, bench_desk, rules
 
 
 async def test_an_approval_carries_what_was_displayed(tmp_path: Path) -> None:
@@ -52,6 +55,91 @@ async def test_anything_other_than_what_was_displayed_is_not_approved(
         assert caught.value.code is ErrorCode.APPROVAL_PREVIEW_MISMATCH
         assert (await desk.read(record.order_ref)).status is Status.PENDING
         assert (await desk.audit_kinds(record.order_ref))[-1] == "approval.refused"
+
+
+async def a_pending_order_off_the_market(desk: BenchDesk) -> str:
+    """It was inside the collar when it was previewed; the market has gone since."""
+    record = await desk.pending(limit_price="104")
+    desk.broker.bid, desk.broker.ask = "90", "91"
+    await desk.publish()
+    return record.order_ref
+
+
+async def test_a_no_tells_the_agent_what_the_limits_would_let_pass(tmp_path: Path) -> None:
+    async with bench_desk(tmp_path) as desk:
+        ref = await a_pending_order_off_the_market(desk)
+        ticket = await desk.do(lambda: desk.views.ticket(ref))
+        assert not ticket.approvable and ticket.passing == Passing(limit_price=Decimal("95.02"))
+        record = await desk.do(lambda: desk.review.reject(ref, reason="the market has gone"))
+        history = await desk.do(lambda: desk.store.audit_entries(order_ref=ref))
+        said = {"quantity": None, "limit_price": "95.02", "both": None, "words": "limit price 95.02"}
+        assert history[-1].kind == "order.reject" and history[-1].body["passing"] == said
+        assert await desk.do(lambda: told(desk.store, record, history)) == said
+        assert not (await desk.do(lambda: desk.store.verify_audit())).problem
+        assert (await desk.do(lambda: desk.views.ticket(ref))).passing is None, "nothing is to be decided any more"
+
+
+async def test_a_no_without_numbers_that_help_tells_none(tmp_path: Path) -> None:
+    async with bench_desk(tmp_path) as desk:
+        record = await desk.pending()
+        await desk.publish()
+        await desk.do(lambda: desk.review.reject(record.order_ref, reason="no"))
+        assert "passing" not in (await desk.do(lambda: desk.store.audit_entries(order_ref=record.order_ref)))[-1].body
+
+
+async def test_an_order_refused_at_its_preview_is_answered_from_what_was_recorded(tmp_path: Path) -> None:
+    async with bench_desk(tmp_path) as desk:
+        record = await desk.pending(quantity="14")
+        assert record.status is Status.REFUSED
+        history = await desk.do(lambda: desk.store.audit_entries(order_ref=record.order_ref))
+        found = await desk.do(lambda: told(desk.store, record, history))
+        assert found is not None and found["words"] == "quantity 10"
+        ticket = await desk.do(lambda: desk.views.ticket(record.order_ref))
+        assert ticket.passing == Passing(quantity=Decimal(10))
+
+
+async def test_an_order_given_back_for_changes_can_be_rejected_or_withdrawn_and_never_approved(tmp_path: Path) -> None:
+    async with bench_desk(tmp_path) as desk:
+        ref = (await desk.pending()).order_ref
+        await desk.publish()
+        shown = (await desk.do(lambda: desk.views.ticket(ref))).shown
+        assert shown is not None
+        record = await desk.do(
+            lambda: desk.review.ask_changes(ref, reason="half of it", reason_code="SMALLER_QUANTITY")
+        )
+        assert record.status is Status.CHANGES_REQUESTED and record.reason == "half of it"
+        assert record.reason_code == "SMALLER_QUANTITY"
+        with pytest.raises(Conflict, match="changes_requested"):
+            await desk.do(lambda: desk.review.approve(shown))
+        with pytest.raises(Conflict, match="given back for changes"):
+            await desk.do(lambda: desk.review.ask_changes(ref, reason="again"))
+        ticket = await desk.do(lambda: desk.views.ticket(ref))
+        assert not ticket.approvable and ticket.shown is None
+        assert (await desk.do(lambda: desk.staging.withdraw(ref))).status is Status.WITHDRAWN
+
+
+async def test_a_revision_answers_the_wish_and_is_reviewed_anew(tmp_path: Path) -> None:
+    async with bench_desk(tmp_path) as desk:
+        ref = (await desk.pending(quantity="4")).order_ref
+        await desk.do(lambda: desk.review.ask_changes(ref, reason="half of it"))
+        revision = (await desk.do(lambda: desk.staging.revise(ref, {"quantity": "2"}))).record
+        assert (await desk.read(ref)).status is Status.SUPERSEDED
+        assert revision.status is Status.STAGED and revision.revises == ref and revision.intent.quantity == 2
+        await desk.previewer.preview(revision, desk.lease_token)
+        verdict = await desk.approve(revision.order_ref)
+        assert verdict.approval is not None, "it is an order like any other, with a preview of its own"
+        kinds = await desk.audit_kinds(ref)
+        assert kinds == ["order.staged", "order.previewed", "order.ask_changes", "order.revise"]
+
+
+async def test_changes_need_a_reason_and_an_order_that_waits(tmp_path: Path) -> None:
+    async with bench_desk(tmp_path) as desk:
+        pending, approved = await desk.pending(), await desk.approved(quantity="2")
+        with pytest.raises(InvalidRequest):
+            await desk.do(lambda: desk.review.ask_changes(pending.order_ref, reason=" "))
+        with pytest.raises(Conflict, match="approved"):
+            await desk.do(lambda: desk.review.ask_changes(approved.order_ref, reason="smaller"))
+        assert (await desk.read(approved.order_ref)).status is Status.APPROVED
 
 
 async def test_two_operators_and_one_order(tmp_path: Path) -> None:
@@ -110,7 +198,9 @@ async def test_a_changed_policy_refuses_what_was_previewed_under_the_old_one(tmp
         shown = (await desk.do(lambda: desk.views.ticket(record.order_ref))).shown
         assert shown is not None
         stricter = rules(policies={"example": a_policy(max_price_deviation_bps=400)})
-        other = await desk.do(lambda: Review(desk.store, rules=stricter, make_id=desk.make_id, health=desk.health))
+        other = await desk.do(
+            lambda: Review(desk.store, rules=stricter, make_id=desk.make_id, make_ref=desk.make_id, health=desk.health)
+        )
         with pytest.raises(Conflict, match="policy changed"):
             await desk.do(lambda: other.approve(shown))
 

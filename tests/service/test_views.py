@@ -9,6 +9,7 @@ import pytest
 
 from ibgw_tui.core.errors import NotFound
 from ibgw_tui.core.lifecycle import Status
+from ibgw_tui.core.rules import LiveRules
 from ibgw_tui.core.terms import CheckStatus, Mode
 from ibgw_tui.service.hearing import hear
 from tests.service.bench_desk import bench_desk, fill, working
@@ -40,6 +41,28 @@ async def test_a_ticket_has_everything_as_numbers(tmp_path: Path) -> None:
         assert len(ticket.gates) == 10 and len(ticket.limits) == 22
         assert ticket.quote is not None and ticket.quote_age_seconds == 0
         assert ticket.approvable and ticket.why_not == "" and ticket.shown is not None
+
+
+async def test_the_first_trade_of_a_contract_is_told_of_live_orders(tmp_path: Path) -> None:
+    live = LiveRules(enabled=True, invocation_enabled=True, allowed_accounts=("U1234567",))
+    async with bench_desk(tmp_path, mode=Mode.LIVE, live=live) as desk:
+        desk.broker.accounts, desk.broker.mode = ("U1234567",), Mode.LIVE
+        record = await desk.pending(account="U1234567")
+        assert record.status is Status.PENDING, record.reason
+        assert (await desk.do(lambda: desk.views.ticket(record.order_ref))).first_trade
+
+
+async def test_what_was_filled_before_is_no_first_trade(tmp_path: Path) -> None:
+    async with bench_desk(tmp_path) as desk:
+        assert not (await desk.do(lambda: desk.store.has_filled("DU1234567", 265598)))
+        order = await desk.sent(quantity="5")
+        assert not (await desk.do(lambda: desk.store.has_filled("DU1234567", 265598))), "sent is not filled"
+        for report in (working(order, desk.clock), fill(order, desk.clock, "2")):
+            await desk.thread.run(hear, report, desk.lease_token)
+        assert await desk.do(lambda: desk.store.has_filled("DU1234567", 265598))
+        assert not (await desk.do(lambda: desk.store.has_filled("DU1234567", 1)))
+        record = await desk.pending(quantity="3")
+        assert not (await desk.do(lambda: desk.views.ticket(record.order_ref))).first_trade, "paper asks for no more"
 
 
 async def test_without_a_session_that_names_the_account_nothing_can_be_approved(tmp_path: Path) -> None:

@@ -16,12 +16,14 @@ from hashlib import sha256
 from typing import Any
 
 from ibgw_tui.core.broker import Position, Quote
+from ibgw_tui.core.cases import Case
 from ibgw_tui.core.context import Market, Operation, OrderTerms, PreviewFacts, SessionFacts
 from ibgw_tui.core.decision import Decision, worst_status
+from ibgw_tui.core.edits import Comparison, differences, edited
 from ibgw_tui.core.errors import Conflict, GatewayError, InvalidRequest, NotFound, NotPermitted
-from ibgw_tui.core.gates import evaluate
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Status
 from ibgw_tui.core.orders import Approval, ApprovalStatus, Contract, Estimate, Preview, order_sentence
+from ibgw_tui.core.passing import what_passes
 from ibgw_tui.core.policy import FrequencyLimit, LimitPolicy, SessionLimit
 from ibgw_tui.core.prices import notional_of, worst_case_price
 from ibgw_tui.core.records import Absence, AuditEntry, LeaseState, OrderRecord, SwitchState
@@ -37,7 +39,7 @@ from ibgw_tui.service.pages import (
     entry_contains,
 )
 from ibgw_tui.service.standing import Doubtful, Standing
-from ibgw_tui.service.views import DeskState, ExecutionRow, LimitBar, OrderRow, Outcome, Shown, Swept, Ticket
+from ibgw_tui.service.views import DeskState, Edit, ExecutionRow, LimitBar, OrderRow, Outcome, Shown, Swept, Ticket
 from tests.makers import NOON, a_contract, a_policy, an_intent, counters, gate_context, limit_context, usd
 from tests.tui import fake_pages
 
@@ -284,6 +286,34 @@ class FakeDesk:
         await self._acting("reject", order_ref, reason, reason_code)
         return self._rung(self.change(order_ref, status=Status.REJECTED, reason=reason, reason_code=reason_code))
 
+    async def ask_changes(self, order_ref: str, reason: str, reason_code: str, /) -> OrderRecord:
+        await self._acting("ask changes", order_ref, reason, reason_code)
+        if self.records[order_ref].status is not Status.PENDING:
+            raise Conflict(f"order {order_ref} can no longer be given back for changes")
+        return self._rung(
+            self.change(order_ref, status=Status.CHANGES_REQUESTED, reason=reason, reason_code=reason_code)
+        )
+
+    async def edit(self, wanted: Edit, /) -> OrderRecord:
+        await self._acting("edit", wanted.order_ref, *(f"{name}={value}" for name, value in wanted.changes.items()))
+        former = self.records[wanted.order_ref]
+        if former.status is not Status.PENDING or former.preview is None:
+            raise Conflict(
+                f"order {former.order_ref} is {former.status.value} and cannot be edited", user_action="look again"
+            )
+        if former.preview.digest != wanted.preview_digest:
+            raise Conflict("the order differs from what was displayed", user_action="close this and look at it again")
+        after = edited(former.intent, wanted.changes)
+        self.change(former.order_ref, status=Status.SUPERSEDED, reason_code="EDITED_BY_OPERATOR")
+        ref = self.stage(
+            after.symbol, after.side.value, f"{after.quantity:f}", f"{after.limit_price:f}", agent=former.staged_by,
+            order_type=after.order_type.value, time_in_force=after.time_in_force.value, rationale=after.rationale,
+            staged_at=self.clock(),
+        )  # fmt: skip
+        by = Comparison("revision 1", former.order_ref, self.operator, differences(former.intent, after))
+        self.ticket_changes[ref] = {"compared": (by,)}
+        return self._rung(self.change(ref, revision=2, revises=former.order_ref, edited_by=self.operator))
+
     async def recall(self, order_ref: str, /) -> OrderRecord:
         await self._acting("recall", order_ref)
         if self.records[order_ref].status is not Status.APPROVED:
@@ -388,10 +418,14 @@ class FakeDesk:
         return Market.of(self._quote(contract), self.clock())
 
     def _decide(self, record: OrderRecord) -> Decision:
+        return self._case(record).decide()
+
+    def _case(self, record: OrderRecord) -> Case:
         preview = record.preview
         assert preview is not None
         live = self.mode is Mode.LIVE
-        return evaluate(
+        return Case(
+            record.order_ref,
             OrderTerms.of(preview.intent, preview.contract),
             self.policy,
             limit_context(now=self.clock(), market=self._market(preview.contract), counters=counters(2, 5, "3120.50")),
@@ -445,6 +479,7 @@ class FakeDesk:
             if preview and record.status is Status.PENDING else None,
             approvable=not why_not, why_not=why_not,
             release_in_seconds=Decimal(str((approval.release_at - now).total_seconds())) if approval else None,
+            passing=what_passes(self._case(record)) if preview and record.status in (*OPEN, Status.REFUSED) else None,
         )  # fmt: skip
 
     def _bars(self, record: OrderRecord) -> tuple[LimitBar, ...]:

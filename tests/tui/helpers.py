@@ -33,15 +33,16 @@ async def shows(pilot: Pilot[Any], *texts: str) -> str:
     return screen_text(pilot.app)
 
 
-async def at_rest(pilot: Pilot[Any]) -> str:
-    """Wait until the screen has stood still for a while, and return it: what was asked for is drawn."""
-    before, still, end = screen_text(pilot.app), 0, time.monotonic() + DEADLINE_SECONDS
-    while still < 5:
-        assert time.monotonic() < end, f"the screen never rests\n{before}"
+async def settled(pilot: Pilot[Any], *texts: str) -> list[str]:
+    """Wait for the texts, and until nothing moves any more (a scrollbar comes after its page). Returns the lines."""
+    previous, same = await shows(pilot, *texts), 0
+    end = time.monotonic() + DEADLINE_SECONDS
+    while same < 4:
+        assert time.monotonic() < end, f"the screen never came to rest\n{previous}"
         await pilot.pause(0.05)
-        now = screen_text(pilot.app)
-        before, still = now, still + 1 if now == before else 0
-    return before
+        current = screen_text(pilot.app)
+        same, previous = (same + 1 if current == previous else 0), current
+    return previous.splitlines()
 
 
 def flat(app: Any) -> str:

@@ -17,7 +17,7 @@ from ibgw_tui.tui.screens.approve import ApproveScreen
 from ibgw_tui.tui.screens.confirm import ConfirmScreen
 from ibgw_tui.tui.screens.dialog import ArmedScreen
 from ibgw_tui.tui.screens.help import HelpScreen
-from ibgw_tui.tui.screens.reject import RejectScreen
+from ibgw_tui.tui.screens.reject import ChangesScreen, RejectScreen
 from ibgw_tui.tui.screens.sweep import SweepScreen
 from ibgw_tui.tui.screens.switch import OpenSwitchScreen
 from ibgw_tui.tui.screens.write_off import WriteOffScreen
@@ -147,6 +147,24 @@ async def test_nothing_is_approved_while_the_feed_is_down() -> None:
         assert not app.dialog_is_open
 
 
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"link_state": "disconnected"}, "the broker is not connected"),
+        ({"link_state": "broker_unreachable"}, "the broker is not connected"),
+        ({"link_state": None}, "the broker is not connected"),
+        ({"router_alive": False}, "no router is running"),
+    ],
+)
+async def test_nothing_is_approved_that_could_not_leave(changes: dict[str, Any], words: str) -> None:
+    desk = busy()
+    desk.desk_changes = changes
+    async with running(desk) as (app, pilot):
+        await pilot.press("a")
+        await shows(pilot, f"cannot be approved: {words}")
+        assert not app.dialog_is_open and desk.acts == []
+
+
 # ---- reject, recall, send now
 
 
@@ -161,6 +179,66 @@ async def test_reject_takes_a_reason_to_the_agent() -> None:
         await until(pilot, lambda: desk.acts, "the rejection")
         assert desk.acts[0][:3] == ("reject", ref, "too late")
         await shows(pilot, "REJECTED BUY 8 AAPL", "too late")
+
+
+async def test_a_refused_order_says_what_would_pass_and_the_no_takes_it_along() -> None:
+    desk = FakeDesk(clock=TickingClock())
+    ref = desk.stage("AAPL", "buy", "300", "100.00")
+    async with running(desk) as (_, pilot):
+        await shows(pilot, "CANNOT BE APPROVED", "would let pass: quantity 250; b asks for it")
+        await pilot.press("r")
+        await dialog(pilot, RejectScreen)
+        await shows(pilot, "tab writes: the limits would let pass: quantity 250")
+        await pilot.pause(0.4)
+        await pilot.press("tab", "enter")
+        await until(pilot, lambda: desk.acts, "the rejection")
+        assert desk.acts[0][:3] == ("reject", ref, "the limits would let pass: quantity 250")
+
+
+async def test_changes_are_asked_with_a_reason_and_the_order_is_then_no_longer_approvable() -> None:
+    desk = busy()
+    async with running(desk) as (app, pilot):
+        ref = app.displayed_ref
+        assert ref is not None
+        await pilot.press("b")
+        await dialog(pilot, ChangesScreen)
+        await pilot.pause(0.4)
+        await pilot.press("2")
+        await _type(pilot, "half of it")
+        await until(pilot, lambda: desk.acts, "the wish")
+        assert desk.acts == [("ask changes", ref, "half of it", "SMALLER_QUANTITY")]
+        await shows(pilot, "GIVEN BACK to momentum-1", "half of it")
+        await pilot.pause(0.6)
+        await pilot.press("a")
+        await shows(pilot, "cannot be approved: it is changes requested")
+        await pilot.press("b")
+        await shows(pilot, "changes are asked of an order that waits for you")
+        assert not app.dialog_is_open and len(desk.acts) == 1
+
+
+async def test_an_order_that_was_decided_while_changes_are_written_is_left_alone() -> None:
+    desk = busy()
+    async with running(desk) as (app, pilot):
+        ref = app.displayed_ref
+        assert ref is not None
+        await pilot.press("b")
+        await dialog(pilot, ChangesScreen)
+        await pilot.pause(0.4)
+        shown = (await desk.ticket(ref)).shown
+        assert shown is not None
+        await desk.approve(shown, {})  # a second operator
+        await _type(pilot, "smaller")
+        await shows(pilot, "NOT GIVEN BACK")
+        assert desk.records[ref].status is Status.APPROVED
+
+
+@pytest.mark.parametrize("key", ["r", "b"])
+async def test_type_ahead_and_held_enter_say_no_to_nothing(key: str) -> None:
+    desk = busy()
+    async with running(desk) as (_, pilot):
+        await pilot.press(key, "2", "enter", "enter")
+        await dialog(pilot, RejectScreen)
+        assert desk.acts == [], "enter came before the question could be read"
 
 
 async def _type(pilot: Pilot[Any], text: str) -> None:
@@ -509,7 +587,7 @@ async def test_a_read_only_terminal_decides_nothing_and_says_so() -> None:
     async with running(desk) as (app, pilot):
         text = await shows(pilot, "READ-ONLY")
         assert "review to approve" not in text.splitlines()[-1]
-        for key in ("a", "r", "s", "u", "w", "x", "X"):
+        for key in ("a", "r", "e", "b", "s", "u", "w", "x", "X"):
             await pilot.press(key)
         await shows(pilot, "this terminal is read-only; start `ibgw tui` without --read-only")
         assert not app.dialog_is_open and desk.acts == []

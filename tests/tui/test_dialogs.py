@@ -23,7 +23,7 @@ from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.records import Absence
 from ibgw_tui.core.terms import CheckStatus, KillSwitch, Mode
 from ibgw_tui.service.standing import Doubtful
-from ibgw_tui.service.views import Outcome, Swept, Ticket
+from ibgw_tui.service.views import LimitBar, Outcome, Swept, Ticket
 from ibgw_tui.tui import theme
 from ibgw_tui.tui.arming import Phase
 from ibgw_tui.tui.changes import what_changed
@@ -373,6 +373,40 @@ async def test_the_value_cannot_be_pasted() -> None:
 def test_what_is_unusual(ticket: Ticket, reasons: tuple[str, ...]) -> None:
     assert unusual(ticket) == reasons
     assert plan_of(ticket).tier == (1 if reasons else 0)
+
+
+def a_bar(name: str, used: str, this: str, limit: str | None) -> LimitBar:
+    cap = None if limit is None else Decimal(limit)
+    return LimitBar(name, Decimal(used), Decimal(this), cap, "USD", CheckStatus.PASS)
+
+
+@pytest.mark.parametrize(
+    ("bar", "tier"),
+    [
+        (a_bar("notional", "0", "799.99", "1000"), 0),
+        (a_bar("notional", "0", "800", "1000"), 1),
+        (a_bar("session notional", "3900", "100", "5000"), 1),
+        (a_bar("session notional", "4900", "0", "5000"), 0),
+        (a_bar("quote age", "0", "29", "30"), 0),
+        (a_bar("quantity", "0", "9", None), 0),
+    ],
+)
+def test_an_order_that_nearly_fills_a_limit_of_size_asks_for_more_than_a_key(bar: LimitBar, tier: int) -> None:
+    assert plan_of(replace(samples.a_ticket(), bars=(bar,))).tier == tier
+
+
+def test_the_first_trade_of_a_contract_asks_for_more_than_a_key() -> None:
+    ticket = replace(samples.a_ticket(mode=Mode.LIVE), first_trade=True)
+    assert unusual(ticket) == ("first trade of it in this account",) and plan_of(ticket).tier == 1
+
+
+def test_what_becomes_unusual_while_it_is_reviewed_disarms() -> None:
+    old = samples.a_ticket()
+    new = replace(old, bars=(a_bar("session notional", "4500", "100", "5000"),))
+    assert what_changed(old, old) is None
+    found = "it deserves a second thought now: uses 80 % of session notional or more"
+    assert what_changed(old, new) == found
+    assert what_changed(new, old) is None, "what asks for less keeps the friction it began with"
 
 
 def of_another_order(ticket: Ticket) -> Ticket:

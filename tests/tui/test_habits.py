@@ -55,6 +55,15 @@ async def test_each_order_of_rows_is_what_its_name_says() -> None:
         sorted([*rows, *(await desk.blotter())], key=key)
 
 
+async def test_a_queue_that_is_longer_than_what_is_read_says_how_many_wait_behind() -> None:
+    desk = FakeDesk()
+    for _ in range(500):
+        desk.stage("AAPL")
+    desk.desk_changes = {"counts": {Status.PENDING: 740, Status.APPROVED: 2}}
+    async with running(desk) as (_, pilot):
+        await shows(pilot, "242 more wait behind them")
+
+
 # ---- jump
 
 

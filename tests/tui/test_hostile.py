@@ -18,7 +18,7 @@ from ibgw_tui.core.orders import Preview
 from ibgw_tui.core.records import LeaseState
 from ibgw_tui.tui.safe import fit, safe, safe_line
 from tests.tui.fake_desk import FakeDesk, a_busy_desk
-from tests.tui.helpers import at_rest, running, screen_text, shows, until
+from tests.tui.helpers import running, screen_text, settled, shows, until
 
 HOSTILE = {
     "escapes": "\x1b7\x1b[1;8H100\x1b8 \x1b[2J \x1b]52;c;ZXZpbA==\x07 \x9b31m",
@@ -96,14 +96,12 @@ async def test_hostile_text_in_every_field_neither_crashes_nor_reaches_the_termi
 async def test_hostile_text_of_one_order_leaves_the_other_lines_alone(name: str) -> None:
     clean = a_busy_desk()
     async with running(clean, (120, 40)) as (_, pilot):
-        await shows(pilot, "left", "orders that wait 7 ─", "expires in")
-        before = (await at_rest(pilot)).splitlines()
+        before = await settled(pilot, "left", "orders that wait 7 ─", "expires in")
     desk = a_busy_desk()
     ref = list(desk.records)[2]
     desk.row_changes[ref] = {"symbol": HOSTILE[name], "staged_by": HOSTILE[name], "account": HOSTILE[name]}
     async with running(desk, (120, 40)) as (_, pilot):
-        await shows(pilot, "left", "orders that wait 7 ─", "expires in")
-        after = (await at_rest(pilot)).splitlines()
+        after = await settled(pilot, "left", "orders that wait 7 ─", "expires in")
         different = [at for at, (one, other) in enumerate(zip(before, after, strict=True)) if one != other]
         assert len(different) <= 1, [after[at] for at in different]
 
@@ -225,7 +223,7 @@ async def test_an_order_in_any_status_can_be_shown(status: Status) -> None:
         if status not in (Status.STAGED, Status.PENDING, Status.CHANGES_REQUESTED, Status.STALE, Status.APPROVED):
             await pilot.press("2")
         await until(pilot, lambda: app.displayed_ref == ref, "the ticket")
-        for key in ("a", "r", "u", "s", "x"):
+        for key in ("a", "r", "e", "b", "u", "s", "x"):
             await pilot.press(key)
             if app.dialog_is_open:
                 await pilot.press("escape")

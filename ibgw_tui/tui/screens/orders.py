@@ -74,6 +74,10 @@ class OrdersScreen(BoardScreen):
         """What became of orders that left the list."""
         return lists.sent
 
+    def unlisted(self) -> int:
+        """Orders that belong here and were not read: lists have an end."""
+        return 0
+
     def empty_text(self) -> Content:
         """What a newcomer reads when there is nothing in the list."""
         raise NotImplementedError
@@ -110,12 +114,19 @@ class OrdersScreen(BoardScreen):
             orders.show_orders(self.rows_of(lists), self.fates_of(lists))
             if not self._recalled:
                 self._recall()
+            self._follow()
         is_empty = not orders.rows.shown
         self._box.set_class(is_empty, "-empty")
         if is_empty:
             text = self.empty_text() if lists is not None else Content(" reading the desk ...")
             self._empty.update(text)
         self._show_titles()
+
+    def _follow(self) -> None:
+        """To the revision that the operator made of the order under the cursor, once it is listed."""
+        follow = self.session.follow
+        if follow is not None and (self.orders.cursor != follow[0] or self.orders.select(follow[1])):
+            self.session.follow = None
 
     def _show_titles(self) -> None:
         orders = self.orders
@@ -127,6 +138,9 @@ class OrdersScreen(BoardScreen):
         told = [f"{rows.total}"]
         if rows.is_filtered:
             told = [f"{rows.total - len(rows.hidden)} of {rows.total} shown by the filter"]
+        unlisted = self.unlisted()
+        if unlisted:
+            told.append(f"the oldest; {unlisted:,} more wait behind them")
         if self._order_name:
             told.append(f"by {self._order_name}")
         if rows.below:
@@ -275,6 +289,12 @@ class OrdersScreen(BoardScreen):
 
     def action_reject(self) -> None:
         self._deciding.reject(self.ticket_pane.ticket, self.orders.selected)
+
+    def action_edit(self) -> None:
+        self._deciding.edit(self.ticket_pane.ticket, self.orders.selected)
+
+    def action_ask_changes(self) -> None:
+        self._deciding.ask_changes(self.ticket_pane.ticket, self.orders.selected)
 
     def action_submit(self) -> None:
         self._deciding.submit(self.orders.selected)

@@ -1,7 +1,8 @@
-"""Saying no: a reason code from a list, and words. The agent reads both.
+"""Saying no, or asking for changes: a reason code from a list, and words. The agent reads both.
 
-The field for the words has the focus from the beginning, so that a reason can simply be typed; up and
-down (or a digit while the field is empty) choose the code. Enter rejects, and only when there is
+Where the limits refuse the order, the numbers that they would let pass stand beside the field, and tab puts
+them into it. The field for the words has the focus from the beginning, so that a reason can simply be typed; up and
+down (or a digit while the field is empty) choose the code. Enter decides, and only when there is
 something to tell: a code or words.
 """
 
@@ -17,9 +18,12 @@ from textual.widgets import Input, Static
 
 from ibgw_tui.core.text import one_line
 from ibgw_tui.service.views import Ticket
+from ibgw_tui.tui.present import Tone
 from ibgw_tui.tui.screens.typing import TextScreen
 from ibgw_tui.tui.sheet import MUTED, STRONG, safe_part
+from ibgw_tui.tui.theme import STYLES
 
+GOOD = STYLES[Tone.GOOD]
 REASONS: tuple[tuple[str, str], ...] = (
     ("OPERATOR_REJECTED", "no, for the reason in words"),
     ("SIZE_TOO_LARGE", "the quantity or value is too large"),
@@ -30,12 +34,19 @@ REASONS: tuple[tuple[str, str], ...] = (
     ("DUPLICATE", "the same order exists already"),
     ("RATIONALE_NOT_CONVINCING", "the reason given does not convince"),
 )
+CHANGES: tuple[tuple[str, str], ...] = (
+    ("OPERATOR_ASKED_CHANGES", "another order, as the words say"),
+    ("SMALLER_QUANTITY", "a smaller quantity"),
+    ("OTHER_PRICE", "another price"),
+    ("OTHER_ORDER_TYPE", "another order type or validity"),
+    ("BETTER_RATIONALE", "a reason that says more"),
+)
 MAX_REASON = 400
 
 
 @dataclass(frozen=True, slots=True)
 class RejectAnswer:
-    """A no. `reason` is never empty."""
+    """A no, or a wish for another order. `reason` is never empty."""
 
     reason_code: str
     reason: str
@@ -45,8 +56,10 @@ class ReasonInput(Input):
     """While it is empty, a digit chooses a reason instead of beginning one."""
 
     async def _on_key(self, event: events.Key) -> None:
-        digits = "123456789"[: len(REASONS)]
-        if not self.value and event.character and event.character in digits and isinstance(self.screen, RejectScreen):
+        if not isinstance(self.screen, RejectScreen):
+            return
+        digits = "123456789"[: len(self.screen.reasons)]
+        if not self.value and event.character and event.character in digits:
             event.stop()
             event.prevent_default()
             self.screen.choose(digits.index(event.character))
@@ -54,6 +67,11 @@ class ReasonInput(Input):
 
 class RejectScreen(TextScreen[RejectAnswer]):
     """Returns a RejectAnswer, or None when it was closed."""
+
+    title_word = "Reject"
+    verb = "reject"
+    past = "rejected"
+    reasons = REASONS
 
     def __init__(self, ticket: Ticket) -> None:
         super().__init__()
@@ -69,27 +87,43 @@ class RejectScreen(TextScreen[RejectAnswer]):
             yield Static(self._list(), id="codes", classes="-gap")
             yield Static(safe_part("in words", MUTED), classes="-gap")
             yield ReasonInput(id="reason", max_length=MAX_REASON)
+            if self.suggested:
+                yield Static(safe_part(f"tab writes: {self.suggested}", GOOD), id="suggested")
             yield Static("", id="said", classes="-gap")
-            yield Static(
-                safe_part(
-                    "enter reject   1-8 or up/down choose   esc close: nothing is rejected   F12 kill switch", MUTED
-                )
-            )
+            keys = f"enter {self.verb}   1-{len(self.reasons)} or up/down choose"
+            yield Static(safe_part(f"{keys}   esc close: nothing is {self.past}   F12 kill switch", MUTED))
+
+    @property
+    def suggested(self) -> str:
+        """What would pass the limits, for the words; empty where nothing is to be said."""
+        passing = self.ticket.passing
+        return f"the limits would let pass: {passing.words}" if passing else ""
+
+    def on_key(self, event: events.Key) -> None:
+        """Tab puts the suggestion into the words, where none are written yet."""
+        if event.key != "tab":
+            return
+        event.stop()
+        event.prevent_default()
+        field = self.query_one("#reason", Input)
+        if self.suggested and not field.value:
+            field.value = self.suggested[:MAX_REASON]
+            field.cursor_position = len(field.value)
 
     def begin(self) -> None:
-        self.query_one("#frame").border_title = safe_part(f"Reject {self.ticket.record.order_ref}")
+        self.query_one("#frame").border_title = safe_part(f"{self.title_word} {self.ticket.record.order_ref}")
         self.query_one("#reason", Input).focus()
 
     def _list(self) -> Content:
         rows = []
-        for at, (code, words) in enumerate(REASONS):
+        for at, (code, words) in enumerate(self.reasons):
             mark, style = ("▶", "bold $primary") if at == self.chosen else (" ", "")
             rows.append(Content.assemble((f"{mark} {at + 1} {code:<26}", style), (words, style or MUTED)))
         return Content("\n").join(rows)
 
     def choose(self, at: int) -> None:
         """Put the mark on a reason."""
-        self.chosen = at % len(REASONS)
+        self.chosen = at % len(self.reasons)
         self.query_one("#codes", Static).update(self._list(), layout=False)
 
     def arrow(self, step: int) -> None:
@@ -99,7 +133,16 @@ class RejectScreen(TextScreen[RejectAnswer]):
     def submit(self) -> None:
         words = one_line(self.query_one("#reason", Input).value, MAX_REASON)
         if not words and self.chosen is None:
-            self.say("choose a reason or write one; nothing was rejected")
+            self.say(f"choose a reason or write one; nothing was {self.past}")
             return
-        code, meaning = REASONS[self.chosen if self.chosen is not None else 0]
+        code, meaning = self.reasons[self.chosen if self.chosen is not None else 0]
         self.dismiss(RejectAnswer(code, words or meaning))
+
+
+class ChangesScreen(RejectScreen):
+    """The same question where the order is given back instead: only a revision of it goes on from there."""
+
+    title_word = "Ask for changes of"
+    verb = "give it back"
+    past = "asked"
+    reasons = CHANGES

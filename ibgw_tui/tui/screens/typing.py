@@ -119,8 +119,12 @@ class TextScreen(ModalScreen[Answer], Generic[Answer]):
             event.prevent_default()
             (self.focus_next if event.key == "tab" else self.focus_previous)()
 
+    def has_typed(self) -> bool:
+        """Whether closing would lose something."""
+        return any(field.value for field in self.query(Input))
+
     def _leave(self) -> None:
-        if self._warned or not any(field.value for field in self.query(Input)):
+        if self._warned or not self.has_typed():
             self.dismiss(None)
             return
         self._warned = True

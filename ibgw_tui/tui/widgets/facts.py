@@ -10,14 +10,15 @@ from textual.content import Content
 
 from ibgw_tui.core.broker import Quote
 from ibgw_tui.core.orders import Preview
-from ibgw_tui.core.terms import QuoteStatus
-from ibgw_tui.service.views import Ticket
+from ibgw_tui.core.terms import EXACT, Money, QuoteStatus
+from ibgw_tui.service.views import SESSION_BAR, Ticket
 from ibgw_tui.tui.present import (
     QUOTES,
     SIDES,
     Tone,
     age,
     instrument,
+    measured,
     money,
     number,
     price,
@@ -67,13 +68,16 @@ def facts(ticket: Ticket, now: datetime) -> list[Fact]:
         Fact("notional", money(notional) if notional else "not known", Tone.STRONG),
         Fact("valid", validity(intent), Tone.WARN if intent.outside_hours else Tone.PLAIN),
         Fact("position", *_position(ticket)),
+        *_session(ticket),
         Fact("bid / ask", *_market(ticket, now), wide=True),
     ]
     if preview is not None:
-        rows += _broker_facts(preview)
+        rows += _broker_facts(preview, ticket.excess_before)
     rows += [Fact("agent", record.staged_by), Fact("staged", f"{utc_clock(record.staged_at)} UTC")]
     if record.revision > 1:
-        rows.append(Fact("revision", f"{record.revision}, after {record.revises or 'another'}", Tone.WARN, wide=True))
+        by = f", edited by operator {record.edited_by}" if record.edited_by else ""
+        after = f"{record.revision}, after {record.revises or record.intent.modifies or 'another'}{by}"
+        rows.append(Fact("revision", after, Tone.WARN, wide=True))
     if record.reason or record.reason_code:
         rows.append(Fact("reason", " ".join(filter(None, (record.reason_code, record.reason))), Tone.WARN, wide=True))
     return rows
@@ -87,6 +91,18 @@ def _position(ticket: Ticket) -> tuple[str, Tone]:
         return signed(before), Tone.PLAIN
     short = " SHORT" if after < 0 else ""
     return f"{signed(before)} -> {signed(after)}{short}", Tone.WARN if short else Tone.STRONG
+
+
+def _session(ticket: Ticket) -> list[Fact]:
+    """What the session has used, before -> after this order."""
+    one = next((bar for bar in ticket.bars if bar.name == SESSION_BAR), None)
+    if one is None:
+        return []
+    after = EXACT.add(one.used, one.this_order)
+    moved = measured(one.used, one.unit) + (f" -> {measured(after, one.unit)}" if one.this_order else "")
+    limit = f" of {number(one.limit)}" if one.limit is not None else ""
+    over = one.limit is not None and after > one.limit
+    return [Fact("session", f"{moved}{limit} {one.unit}", Tone.REFUSE if over else Tone.PLAIN)]
 
 
 def _market(ticket: Ticket, now: datetime) -> tuple[str, Tone]:
@@ -108,13 +124,18 @@ def _age_of(quote: Quote, now: datetime) -> timedelta:
     return now - quote.as_of
 
 
-def _broker_facts(preview: Preview) -> list[Fact]:
+def _broker_facts(preview: Preview, before: Money | None) -> list[Fact]:
     estimate, rows = preview.estimate, []
     if estimate.commission_max is not None:
         rows.append(Fact("fee", f"at most {money(estimate.commission_max)}"))
     if estimate.initial_margin_change is not None:
         change = estimate.initial_margin_change
         rows.append(Fact("margin", f"{signed(change.amount)} {change.currency}"))
+    after = estimate.excess_liquidity_after
+    if after is not None:
+        known = before is not None and before.currency == after.currency
+        was = f"{number(before.amount, 2)} -> " if before is not None and known else ""
+        rows.append(Fact("excess", f"{was}{money(after)}", Tone.REFUSE if after.amount < 0 else Tone.PLAIN))
     if estimate.worst_case_price is not None and preview.intent.limit_price is None:
         rows.append(Fact("worst", price(estimate.worst_case_price), Tone.WARN))
     if estimate.warning:

@@ -77,7 +77,8 @@ _GROWING = frozenset({"audit", "switch"})
 
 def _deciding(row: OrderRow, *, approvable: bool) -> list[Offer]:
     if row.status is Status.PENDING:
-        return [_offer("approve"), _offer("reject")] if approvable else [_offer("reject")]
+        no = [_offer("reject"), _offer("edit"), _offer("ask_changes")]
+        return [_offer("approve"), *no] if approvable else no
     if row.status is Status.APPROVED:
         return [_offer("recall"), _offer("submit")]
     if row.status is Status.IN_DOUBT:

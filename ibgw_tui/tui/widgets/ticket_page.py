@@ -32,6 +32,7 @@ from ibgw_tui.tui.widgets.check_list import gate_lines, rule
 from ibgw_tui.tui.widgets.facts import fact_lines
 from ibgw_tui.tui.widgets.limit_bars import limit_lines
 from ibgw_tui.tui.widgets.paint import beside
+from ibgw_tui.tui.widgets.price_scale import scale_lines
 
 WIDE = 108
 """From this width on, facts and limits stand beside gates and the agent's words."""
@@ -42,7 +43,8 @@ AGENT_TITLE = "agent says (untrusted text)"
 def ticket_lines(ticket: Ticket, now: datetime, width: int) -> list[Content]:
     """The whole page."""
     blank = Content("")
-    head = [*sentence_lines(ticket, width), *verdict_lines(ticket, now, width), blank]
+    head = [*sentence_lines(ticket, width), *verdict_lines(ticket, now, width)]
+    head += [*compared_lines(ticket, width), *passing_lines(ticket, width), blank]
     if width >= WIDE:
         left_width = (width - 3) * 54 // 100
         right_width = width - 3 - left_width
@@ -94,6 +96,26 @@ def verdict_lines(ticket: Ticket, now: datetime, width: int) -> list[Content]:
     return [Content.assemble(mark if at == 0 else "   ", line) for at, line in enumerate(wrapped)]
 
 
+def compared_lines(ticket: Ticket, width: int) -> list[Content]:
+    """What differs from the working order that it changes, or from the revision that it follows."""
+    lines: list[Content] = []
+    for found in ticket.compared:
+        style = STYLES[Tone.WARN]
+        wrapped = safe_line(f"{found.words} ({found.order_ref})", style).wrap(max(8, width - 4))
+        lines += [Content.assemble((" ≠ " if at == 0 else "   ", style), line) for at, line in enumerate(wrapped)]
+    return lines
+
+
+def passing_lines(ticket: Ticket, width: int) -> list[Content]:
+    """What the limits would let pass, of an order that they refuse: worth telling the agent."""
+    if ticket.passing is None:
+        return []
+    tell = "; b asks for it" if ticket.record.status is Status.PENDING else ""
+    style = STYLES[Tone.GOOD]
+    wrapped = safe_line(f"the limits would let pass: {ticket.passing.words}{tell}", style).wrap(max(8, width - 4))
+    return [Content.assemble((" ↳ " if at == 0 else "   ", style), line) for at, line in enumerate(wrapped)]
+
+
 def _verdict(ticket: Ticket, now: datetime) -> tuple[Word, str, Tone]:
     record = ticket.record
     word = STATUSES[record.status]
@@ -143,7 +165,7 @@ def _filled(ticket: Ticket) -> str:
 def _facts(ticket: Ticket, now: datetime, width: int) -> list[Content]:
     preview = ticket.record.preview
     note = f"digest {preview.digest[:8]}" if preview else "not previewed yet"
-    return [rule("order", width, note), *fact_lines(ticket, now, width)]
+    return [rule("order", width, note), *fact_lines(ticket, now, width), *scale_lines(ticket, width)]
 
 
 def _limits(ticket: Ticket, width: int) -> list[Content]:
