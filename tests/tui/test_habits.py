@@ -23,7 +23,7 @@ from ibgw_tui.tui.widgets.order_list import ORDERINGS, contains
 from ibgw_tui.tui.widgets.view_bar import VIEWS, tabs
 from tests.makers import NOON
 from tests.tui.fake_desk import FakeDesk, a_busy_desk
-from tests.tui.helpers import at_rest, flat, running, screen_text, shows, until
+from tests.tui.helpers import flat, running, screen_text, settled, shows, until
 
 # ---- filter and sort
 
@@ -61,7 +61,7 @@ async def test_a_queue_that_is_longer_than_what_is_read_says_how_many_wait_behin
         desk.stage("AAPL")
     desk.desk_changes = {"counts": {Status.PENDING: 740, Status.APPROVED: 2}}
     async with running(desk) as (_, pilot):
-        await shows(pilot, "242 more wait behind them")
+        await shows(pilot, "242 newer ones not listed")
 
 
 # ---- jump
@@ -122,14 +122,14 @@ async def test_a_jump_to_an_order_that_the_filter_hides_clears_the_filter() -> N
         await shows(pilot, "shown by the filter")
         await pilot.press("colon", *hidden, "enter")
         await until(pilot, lambda: app.displayed_ref == hidden, "the hidden order")
-        assert "shown by the filter" not in await at_rest(pilot)
+        assert "shown by the filter" not in "\n".join(await settled(pilot))
 
 
 async def test_a_jump_decides_nothing() -> None:
     desk = a_busy_desk()
     async with running(desk) as (_, pilot):
         await pilot.press("colon", *"aYrxXsKu", "enter")
-        await at_rest(pilot)
+        await settled(pilot)
     assert desk.acts == []
 
 
@@ -170,7 +170,7 @@ async def test_the_ticket_and_every_page_can_be_saved_whole_and_private(tmp_path
         await shows(pilot, "desk-20261123-150000Z-2.txt")
         for key, view in (("3", "audit"), ("4", "positions"), ("8", "settings")):
             await pilot.press(key)
-            await at_rest(pilot)
+            await settled(pilot)
             await pilot.press("S")
             await shows(pilot, f"{view}-20261123-150000Z.txt")
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
@@ -239,7 +239,7 @@ async def test_the_palette_has_every_harmless_action_and_none_that_decides() -> 
             command.callback()
             await pilot.pause()
             await pilot.press("escape")
-        await at_rest(pilot)
+        await settled(pilot)
     assert desk.acts == []
 
 
@@ -275,7 +275,7 @@ async def test_at_60_by_20_lists_and_pages_can_be_read_and_nothing_can_be_decide
         text = await shows(pilot, "60 x 20: to look only", "AAPL", "▶")
         assert all(len(line) <= 60 for line in text.splitlines())
         await pilot.press("a", "r", "x", "Y")
-        await at_rest(pilot)
+        await settled(pilot)
         assert not app.dialog_is_open
         await pilot.press("4")
         await shows(pilot, "positions", "to look only")
@@ -348,7 +348,7 @@ async def test_a_read_only_terminal_offers_no_deciding_key_and_says_what_it_is()
         for name in ("approve", "reject", "cancel_all"):
             assert f" {BY_ID[name].footer} {BY_ID[name].label}" not in footer
         await pilot.press("a", "Y", "r", "x", "X", "s", "u", "w")
-        await at_rest(pilot)
+        await settled(pilot)
         assert "read-only" in flat(app)
     assert desk.acts == []
 

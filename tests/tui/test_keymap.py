@@ -96,7 +96,7 @@ def test_no_keymap_lets_a_forgeable_key_decide_or_takes_one_away(table: dict[str
 async def test_an_added_key_works_beside_the_old_one_and_the_help_shows_it() -> None:
     keymap = make_keymap({"keys": {"down": "f", "blotter": "ctrl+b", "kill": "f9"}})
     desk = a_busy_desk()
-    async with running(desk, comfort=Comfort(keymap=keymap)) as (app, pilot):
+    async with running(desk, comfort=Comfort(keymap=keymap), size=(120, 120)) as (app, pilot):
         first = app.displayed_ref
         await pilot.press("f")
         await until(pilot, lambda: app.displayed_ref not in (None, first), "the next order")

@@ -140,7 +140,7 @@ class OrdersScreen(BoardScreen):
             told = [f"{rows.total - len(rows.hidden)} of {rows.total} shown by the filter"]
         unlisted = self.unlisted()
         if unlisted:
-            told.append(f"the oldest; {unlisted:,} more wait behind them")
+            told.append(f"{unlisted:,} newer ones not listed")
         if self._order_name:
             told.append(f"by {self._order_name}")
         if rows.below:
