@@ -12,7 +12,7 @@ from textual.content import Content
 
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.service.views import OrderRow
-from ibgw_tui.tui.present import SIDES, STATUSES
+from ibgw_tui.tui.present import SIDES, STATUSES, money, number, row_fill, row_price, utc_clock
 from ibgw_tui.tui.rows import Rows
 from ibgw_tui.tui.widgets.columns import Column, fitting, order_line, state_of, titles, tombstone_line
 from ibgw_tui.tui.widgets.line_list import LineList
@@ -22,6 +22,8 @@ ORDERINGS: tuple[tuple[str, Callable[[OrderRow], Any]], ...] = (
     ("what expires first", lambda row: (row.expires_at is None, row.expires_at, row.seq)),
     ("largest value", lambda row: (-(row.notional.amount if row.notional else Decimal(0)), row.seq)),
     ("symbol", lambda row: (row.symbol, row.seq)),
+    ("agent", lambda row: (row.staged_by, row.seq)),
+    ("state", lambda row: (state_of(row).word.lower(), row.seq)),
 )
 """In turn, at a key. What arrives afterwards goes below."""
 
@@ -81,8 +83,15 @@ class OrderList(LineList[OrderRow]):
 
     def order_by_next(self) -> str:
         """Put the rows in the next order. Returns its name."""
-        self._ordering = (self._ordering + 1) % len(ORDERINGS)
-        name, key = ORDERINGS[self._ordering]
+        return self._order_by((self._ordering + 1) % len(ORDERINGS))
+
+    def order_by(self, name: str) -> str:
+        """Put the rows in an order by its name."""
+        return self._order_by([known for known, _ in ORDERINGS].index(name))
+
+    def _order_by(self, number_of: int) -> str:
+        self._ordering = number_of
+        name, key = ORDERINGS[number_of]
         self.rows.put_in_order(key)
         self._settle()
         return name
@@ -102,7 +111,11 @@ def contains(row: OrderRow, words: Sequence[str]) -> bool:
             state_of(row).word,
             SIDES[row.side].word,
             "working" if row.status in (Status.PARTIALLY_FILLED, Status.CANCEL_REQUESTED, Status.SENDING) else "",
-            f"{row.quantity:f}",
+            f"{row.quantity:f} {number(row.quantity)}",
+            row_price(row),
+            f"{row.notional.amount:f} {money(row.notional)}" if row.notional is not None else "",
+            row_fill(row),
+            utc_clock(row.updated_at),
             row.headline or "",
         )
     ).lower()
