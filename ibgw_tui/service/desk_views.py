@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -20,11 +20,13 @@ from ibgw_tui.core.records import AuditEntry, OrderLine, OrderRecord, Tally
 from ibgw_tui.core.rules import DeskRules
 from ibgw_tui.core.terms import EXACT, CheckStatus, Mode, Money
 from ibgw_tui.service.assessment import SESSION_FRESH_SECONDS, case_of, managed, read_checklist, stored_facts
+from ibgw_tui.service.batch_views import BatchReader
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.standing import obstacles, unexplained
 from ibgw_tui.service.suggesting import suggestion
 from ibgw_tui.service.views import (
     SESSION_BAR,
+    Batch,
     DeskState,
     ExecutionRow,
     LimitBar,
@@ -131,6 +133,10 @@ class Views:
             passing=suggestion(self._store, record, case),
             compared=self._compared(record),
         )
+
+    def batch(self, order_refs: Sequence[str]) -> Batch:
+        """Several orders, decided one after another as if those before were sent. Raises NotFound."""
+        return BatchReader(self._store, self._rules, self._health, self.ticket).read(order_refs)
 
     def _compared(self, record: OrderRecord) -> tuple[Comparison, ...]:
         """With the working order that a modify changes, and with the revision that it follows."""

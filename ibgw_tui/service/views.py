@@ -121,6 +121,31 @@ class Ticket:
 
 
 @dataclass(frozen=True, slots=True)
+class BatchLine:
+    """One order of several. `problem` says why it cannot be approved with those before it; empty when it can."""
+
+    ticket: Ticket
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Several orders as of one moment, decided one after another as if those before were sent. Frozen."""
+
+    lines: tuple[BatchLine, ...]
+    notional: Money | None
+    """Of all together, at the worst case; None where it cannot be added up."""
+    bars: tuple[LimitBar, ...]
+    """Of the session, with what all of them add."""
+
+    @property
+    def problem(self) -> str:
+        """The first order that stands in the way, and why."""
+        found = next((line for line in self.lines if line.problem), None)
+        return f"{found.ticket.record.order_ref}: {found.problem}" if found else ""
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutionRow:
     at: datetime
     quantity: Decimal

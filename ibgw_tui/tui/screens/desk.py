@@ -17,6 +17,7 @@ from ibgw_tui.tui.widgets.columns import QUEUE, Column
 class DeskScreen(OrdersScreen):
     COLUMNS: ClassVar[Sequence[Column]] = QUEUE
     view = "desk"
+    marks_here = True
     title_word = "orders that wait"
     no_ticket = Content("\n Choose an order: its ticket stands here.")
 
