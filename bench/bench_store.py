@@ -71,7 +71,7 @@ async def measure(folder: Path, size: int, rounds: int, counts: Counts) -> Figur
     figures = Figures(size)
     async with bench_desk(folder, policies={"example": ROOMY}, max_pending_per_agent=MANY) as desk:
         desk.make_id = _names(f"{size}-{rounds}")
-        desk.previewer._make_id = desk.staging._make_ref = desk.review._make_id = desk.make_id  # noqa: SLF001
+        desk.previewer._make_id = desk.staging._make_ref = desk.review._approving._make_id = desk.make_id  # noqa: SLF001
         references = [(await desk.pending()).order_ref for _ in range(rounds)]
         await desk.publish()
         await desk.do(partial(look, desk, figures, counts, references))

@@ -12,7 +12,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -26,12 +26,13 @@ from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.terms import KillSwitch, Mode
 from ibgw_tui.demo.settings import write_demo_settings
 from ibgw_tui.service.health import AuditHealth
+from ibgw_tui.service.pages import SettingsPage
 from ibgw_tui.service.review import Review
 from ibgw_tui.service.staging import Staging
 from ibgw_tui.store import OrderStore
 from ibgw_tui.tui.app import DeskApp
 from ibgw_tui.tui.screens.orders import OrdersScreen
-from ibgw_tui.wiring.operator_side import OperatorDesk, operator_desk
+from ibgw_tui.wiring.operator_side import OperatorDesk, operator_desk, settings_page
 from ibgw_tui.wiring.rules import desk_rules
 from tests.makers import SettableClock
 
@@ -191,8 +192,9 @@ async def stage_for(
 
     _prepare(folder, rules, clock, make_id)
     async with operator_desk(
-        folder / "desk.sqlite3", rules, broker=broker, clock=clock, make_id=make_id, make_ref=make_ref, pid=4242
-    ) as desk:
+        folder / "desk.sqlite3", rules, broker=broker, clock=clock, make_id=make_id, make_ref=make_ref, pid=4242,
+        settings=_told_anywhere(settings_page(loaded), folder),
+    ) as desk:  # fmt: skip
         stage = Stage(folder, loaded, desk, broker, clock)
         stage.app = DeskApp(desk, theme_name=theme)
 
@@ -209,6 +211,16 @@ async def stage_for(
         async with stage.app.run_test(size=size, notifications=True) as pilot:
             stage.pilot = pilot
             yield stage
+
+
+def _told_anywhere(page: SettingsPage, folder: Path) -> SettingsPage:
+    """As it would read on any machine."""
+
+    def told(text: str) -> str:
+        return text.replace(str(folder), "/desk").replace(str(Path.home()), "~")
+
+    rows = tuple(replace(row, value=told(row.value), origin=told(row.origin)) for row in page.rows)
+    return replace(page, file=told(page.file), rows=rows)
 
 
 def _prepare(folder: Path, rules: Any, clock: SettableClock, make_id: Callable[[], str]) -> None:
@@ -306,6 +318,35 @@ async def audit(stage: Stage) -> None:
     await stage.pilot.pause(0.3)
 
 
+def page(key: str) -> Callable[[Stage], Awaitable[None]]:
+    """One of the pages, when it was read."""
+
+    async def show(stage: Stage) -> None:
+        await stage.pilot.press(key)
+
+        async def look() -> bool:
+            return getattr(stage.app.view, "page", None) is not None
+
+        await stage.until(look, f"the page of key {key}")
+
+    return show
+
+
+async def trouble(stage: Stage) -> None:
+    """The switch was closed for a reason, and opened again."""
+    await stage.desk.close_switch("the rebalancer sent the same order twice")
+    stage.clock.forward(minutes=4)
+    await stage.desk.open_switch("its configuration was mended; both orders were looked at", "drill")
+    stage.clock.forward(seconds=30)
+    await stage.desk.close_switch("lunch")
+
+
+async def search(stage: Stage) -> None:
+    await audit(stage)
+    await stage.pilot.press("slash", *"staged rebalancer", "enter")
+    await _says(stage, "the whole log")
+
+
 async def _armed(stage: Stage) -> None:
     async def look() -> bool:
         return bool(getattr(stage.app.screen, "is_armed", False)) or "type" in picture_text(stage.app)
@@ -342,5 +383,11 @@ SCENES: tuple[Scene, ...] = (
     Scene("live", desk, mode="live"),
     Scene("help", help_page, orders=()),
     Scene("audit", audit),
+    Scene("search", search),
+    Scene("positions", page("4"), before=some_are_done),
+    Scene("switch", page("5"), before=trouble),
+    Scene("policies", page("6")),
+    Scene("agents", page("7"), before=some_are_done),
+    Scene("settings", page("8"), orders=()),
 )
 SIZES = ((80, 24), (120, 40), (200, 60))

@@ -117,12 +117,12 @@ def _own_order(row: tuple[Any, ...], now: datetime, quantity: Decimal) -> OwnOrd
     )
 
 
-def _one_of(statuses: Iterable[Status]) -> str:
+def one_of(statuses: Iterable[Status]) -> str:
     """As text, not as parameters: only so does SQLite see that a partial index covers it."""
     return "status IN (" + ", ".join(f"'{status.value}'" for status in sorted(statuses)) + ")"
 
 
-_SENT = _one_of(AT_BROKER)
-_LIVE = _one_of(OPEN | AT_BROKER)
+_SENT = one_of(AT_BROKER)
+_LIVE = one_of(OPEN | AT_BROKER)
 """Says nothing beside _SENT, but to SQLite: a partial index is used where its own condition stands in the query."""
-_MEANT = _one_of({Status.PENDING, Status.APPROVED, Status.FILLED} | AT_BROKER)
+_MEANT = one_of({Status.PENDING, Status.APPROVED, Status.FILLED} | AT_BROKER)

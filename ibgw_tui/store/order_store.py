@@ -35,7 +35,7 @@ from ibgw_tui.store.change import Change
 from ibgw_tui.store.connection import Connection
 from ibgw_tui.store.doorbell import Doorbell, Listener, bell_folder
 from ibgw_tui.store.lease import require_lease, to_lease
-from ibgw_tui.store.reads import Reads
+from ibgw_tui.store.looks import Looks
 from ibgw_tui.store.rows import LINE_SQL, RECORD_SQL, from_us, to_line, to_record, to_us
 
 REST_SECONDS, REST_SHARE, LONGEST_REST = 0.002, 9, 0.5
@@ -47,7 +47,7 @@ commits now and then never notices.
 SHORTEST_PART = 4
 
 
-class OrderStore(Reads):
+class OrderStore(Looks):
     """One connection to one SQLite file. Use it from one thread only."""
 
     def __init__(self, connection: Connection, clock: Callable[[], datetime], automated: bool) -> None:

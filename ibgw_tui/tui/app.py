@@ -1,4 +1,4 @@
-"""The terminal: three views over one desk. It owns the views, the feed and the clock; it decides nothing.
+"""The terminal: views over one desk. It owns the views, the feed and the clock; it decides nothing.
 
 `DeskApp(port)` is all there is to construct. What keys do is in `keys`, what deciding means in
 `deciding` and `stopping`, what is on the screens in `screens` and `widgets`.
@@ -21,12 +21,17 @@ from ibgw_tui.tui.feed import Feed
 from ibgw_tui.tui.keys import Place, bindings, grouped
 from ibgw_tui.tui.port import DeskPort
 from ibgw_tui.tui.present import Tone
+from ibgw_tui.tui.screens.agents import AgentsScreen
 from ibgw_tui.tui.screens.audit import AuditScreen
 from ibgw_tui.tui.screens.blotter import BlotterScreen
 from ibgw_tui.tui.screens.board import BoardScreen
 from ibgw_tui.tui.screens.desk import DeskScreen
 from ibgw_tui.tui.screens.help import HelpScreen
 from ibgw_tui.tui.screens.orders import OrdersScreen
+from ibgw_tui.tui.screens.policies import PoliciesScreen
+from ibgw_tui.tui.screens.positions import PositionsScreen
+from ibgw_tui.tui.screens.settings import SettingsScreen
+from ibgw_tui.tui.screens.switch_page import SwitchScreen
 from ibgw_tui.tui.session import Session
 from ibgw_tui.tui.stopping import Stopping
 
@@ -60,6 +65,11 @@ class DeskApp(App[int]):
             "desk": lambda: DeskScreen(self.session, self.deciding, self.stopping, self.feed),
             "blotter": lambda: BlotterScreen(self.session, self.deciding, self.stopping, self.feed),
             "audit": lambda: AuditScreen(self.session),
+            "positions": lambda: PositionsScreen(self.session),
+            "switch": lambda: SwitchScreen(self.session),
+            "policies": lambda: PoliciesScreen(self.session),
+            "agents": lambda: AgentsScreen(self.session),
+            "settings": lambda: SettingsScreen(self.session),
         }
         for name, make in views.items():
             self.add_mode(name, make)
@@ -198,6 +208,13 @@ class DeskApp(App[int]):
         yield SystemCommand("Review desk", "Orders that wait", lambda: self._go("desk"))
         yield SystemCommand("Blotter", "Orders that were sent or have ended", lambda: self._go("blotter"))
         yield SystemCommand("Audit log", "The newest entries", lambda: self._go("audit"))
+        yield SystemCommand("Positions", "And how much of each limit is used", lambda: self._go("positions"))
+        yield SystemCommand(
+            "Kill switch", "Its history, and what stands against opening it", lambda: self._go("switch")
+        )
+        yield SystemCommand("Policies", "Every limit, and the paper-to-live checklist", lambda: self._go("policies"))
+        yield SystemCommand("Agents", "Who stages what, and what becomes of it", lambda: self._go("agents"))
+        yield SystemCommand("Settings", "The configuration in force", lambda: self._go("settings"))
         yield SystemCommand(
             "Theme", "Dark, light, high contrast, or the terminal's own colours", self.action_change_theme
         )

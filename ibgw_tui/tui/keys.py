@@ -29,6 +29,7 @@ class Place(StrEnum):
     ORDERS = "review desk and blotter"
     LIST = "lists"
     TICKET = "the opened ticket"
+    PAGE = "pages"
     REVIEW = "review dialog"
 
 
@@ -87,6 +88,12 @@ KEYS: tuple[Key, ...] = (
     Key("ticket_page_up", ("pageup",), "PgUp", "ticket_page_up", "page", _MOVE, Place.TICKET, "A page up."),
     Key("ticket_first", ("g", "home"), "g Home", "ticket_first", "top", _MOVE, Place.TICKET, "To the top."),
     Key("ticket_last", ("G", "end"), "G End", "ticket_last", "end", _MOVE, Place.TICKET, "To the end."),
+    Key("scroll_down", ("j", "down"), "j ↓", "scroll_down", "scroll", _MOVE, Place.PAGE, "One line down."),
+    Key("scroll_up", ("k", "up"), "k ↑", "scroll_up", "scroll", _MOVE, Place.PAGE, "One line up."),
+    Key("scroll_page_down", ("pagedown",), "PgDn", "page_down", "page", _MOVE, Place.PAGE, "A page down."),
+    Key("scroll_page_up", ("pageup",), "PgUp", "page_up", "page", _MOVE, Place.PAGE, "A page up."),
+    Key("scroll_first", ("g", "home"), "g Home", "scroll_home", "top", _MOVE, Place.PAGE, "To the top."),
+    Key("scroll_last", ("G", "end"), "G End", "scroll_end", "end", _MOVE, Place.PAGE, "To the end."),
     # deciding
     Key("approve", ("a",), "a", "approve", "review to approve", _DECIDE, Place.ORDERS,
         "Open the review of the order on display. Only what is displayed there can be approved."),
@@ -129,9 +136,20 @@ KEYS: tuple[Key, ...] = (
     Key("blotter", ("2",), "2", "view('blotter')", "blotter", _LOOK, Place.APP,
         "The blotter: orders that were sent or have ended."),
     Key("audit", ("3",), "3", "view('audit')", "audit log", _LOOK, Place.APP,
-        "The audit log, newest entry at the bottom."),
+        "The audit log, newest entry at the bottom; further up, older ones are read as you come to them."),
+    Key("positions", ("4",), "4", "view('positions')", "positions", _LOOK, Place.APP,
+        "Positions of every account, what works, the worst case, and how much of each limit is used."),
+    Key("switch", ("5",), "5", "view('switch')", "kill switch page", _LOOK, Place.APP,
+        "The kill switch: its state and history, what stands against opening it, orders in doubt, foreign orders."),
+    Key("policies", ("6",), "6", "view('policies')", "policies", _LOOK, Place.APP,
+        "The limit policies number by number, with their overrides, and the paper-to-live checklist."),
+    Key("agents", ("7",), "7", "view('agents')", "agents", _LOOK, Place.APP,
+        "Who stages what: counts, approval rate, the last reasons against, the pending budget."),
+    Key("settings", ("8",), "8", "view('settings')", "settings", _LOOK, Place.APP,
+        "The configuration in force, where each value comes from, and where to change it."),
     Key("filter", ("/",), "/", "filter", "filter", _LOOK, Place.VIEW,
-        "Show only rows that contain every word typed. The row under the cursor stays."),
+        "Show only rows that contain every word typed. The row under the cursor stays. In the audit log it searches the "
+        "whole log: kind, actor, order and body."),
     Key("order_by", ("o",), "o", "order_by", "order by", _LOOK, Place.ORDERS,
         "Put the rows in another order: arrival, expiry, value, symbol. The cursor stays on its row."),
     Key("copy", ("c",), "c", "copy", "copy", _LOOK, Place.VIEW,
@@ -160,8 +178,8 @@ def bindings(*places: Place) -> list[Binding]:
 
 
 def grouped(keys: Iterable[Key] = KEYS) -> list[tuple[Group, list[Key]]]:
-    """Keys under their headings, in the order of the table, without those only the ticket has."""
-    told = [key for key in keys if key.place is not Place.TICKET]
+    """Keys under their headings, in the order of the table; those that scroll a ticket or a page are told with the lists'."""
+    told = [key for key in keys if key.place not in (Place.TICKET, Place.PAGE)]
     return [(group, found) for group in Group if (found := [key for key in told if key.group is group])]
 
 

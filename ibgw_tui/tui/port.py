@@ -14,6 +14,7 @@ from typing import Protocol
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.orders import Approval
 from ibgw_tui.core.records import AuditEntry, OrderRecord, SwitchState
+from ibgw_tui.service.pages import AgentsPage, FoundEntries, PoliciesPage, PositionsPage, SettingsPage, SwitchPage
 from ibgw_tui.service.standing import Standing
 from ibgw_tui.service.views import Batch, DeskState, Edit, OrderRow, Shown, Swept, Ticket
 
@@ -94,6 +95,30 @@ class DeskPort(Protocol):
 
     async def audit(self, *, after_seq: int = 0, limit: int = 200, newest: bool = True) -> Sequence[AuditEntry]:
         """Audit entries, oldest first; with `newest` the last ones."""
+        ...
+
+    async def audit_before(self, before_seq: int, /, *, text: str = "", limit: int = 200) -> FoundEntries:
+        """Entries below a number that contain every word of `text`; one bounded look, which says how far it went."""
+        ...
+
+    async def positions_page(self) -> PositionsPage:
+        """Positions per account with what works, and how much of the limits is used."""
+        ...
+
+    async def switch_page(self) -> SwitchPage:
+        """The kill switch with its history, and what stands against opening it."""
+        ...
+
+    async def policies_page(self) -> PoliciesPage:
+        """The limit policies and the paper-to-live checklist."""
+        ...
+
+    async def agents_page(self) -> AgentsPage:
+        """Who stages what, and what becomes of it."""
+        ...
+
+    async def settings_page(self) -> SettingsPage:
+        """The configuration in force, with the origin of each value."""
         ...
 
     async def approve(self, shown: Shown, how: Mapping[str, str], /) -> ApprovalVerdict:

@@ -157,6 +157,11 @@ def age(span: timedelta | None) -> str:
     return f"{hours}h{minutes:02d}m" if hours < 48 else f"{hours // 24} days"
 
 
+def ago(span: timedelta) -> str:
+    """'4m 10s ago'; what is younger than a second is 'just now'."""
+    return "just now" if span < timedelta(seconds=1) else f"{age(span)} ago"
+
+
 def countdown(left: timedelta | None) -> str:
     """What is left, by the second: '4:31', '1:02:03', 'expired'."""
     if left is None:

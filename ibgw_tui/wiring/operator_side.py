@@ -24,8 +24,19 @@ from ibgw_tui.core.records import AuditEntry, OrderRecord, SwitchState
 from ibgw_tui.core.rules import DeskRules
 from ibgw_tui.service.approving import Verdict
 from ibgw_tui.service.batching import Answered
+from ibgw_tui.service.desk_pages import Pages
 from ibgw_tui.service.desk_views import Views
 from ibgw_tui.service.health import AuditHealth
+from ibgw_tui.service.pages import (
+    NO_SETTINGS,
+    AgentsPage,
+    FoundEntries,
+    PoliciesPage,
+    PositionsPage,
+    SettingRow,
+    SettingsPage,
+    SwitchPage,
+)
 from ibgw_tui.service.review import Review
 from ibgw_tui.service.routing import Router
 from ibgw_tui.service.standing import Standing, standing
@@ -57,6 +68,15 @@ class Roles:
     health: AuditHealth
 
 
+@dataclass(frozen=True, slots=True)
+class Looking:
+    """A read-only connection with a thread of its own: what a page reads never keeps an approval or the router waiting."""
+
+    thread: StoreThread
+    pages: Pages
+    settings: SettingsPage
+
+
 class OperatorDesk:
     """What the terminal is given: views to show and the operator's verbs, all awaitable."""
 
@@ -68,8 +88,10 @@ class OperatorDesk:
         rules: DeskRules,
         clock: Callable[[], datetime],
         sentinel: Path,
+        looking: Looking,
     ) -> None:
         self._store = store
+        self._looking = looking
         self._roles = roles
         self._router = router
         self._sentinel = sentinel
@@ -123,6 +145,24 @@ class OperatorDesk:
 
     async def audit(self, *, after_seq: int = 0, limit: int = 200, newest: bool = True) -> list[AuditEntry]:
         return await self._store.run(lambda _: self._roles.views.audit(after_seq=after_seq, limit=limit, newest=newest))
+
+    async def audit_before(self, before_seq: int, *, text: str = "", limit: int = 200) -> FoundEntries:
+        return await self._looking.thread.run(lambda _: self._looking.pages.audit_before(before_seq, text, limit))
+
+    async def positions_page(self) -> PositionsPage:
+        return await self._looking.thread.run(lambda _: self._looking.pages.positions())
+
+    async def switch_page(self) -> SwitchPage:
+        return await self._looking.thread.run(lambda _: self._looking.pages.switch())
+
+    async def policies_page(self) -> PoliciesPage:
+        return await self._looking.thread.run(lambda _: self._looking.pages.policies())
+
+    async def agents_page(self) -> AgentsPage:
+        return await self._looking.thread.run(lambda _: self._looking.pages.agents())
+
+    async def settings_page(self) -> SettingsPage:
+        return self._looking.settings
 
     async def verify_audit(self) -> ChainVerdict:
         """The whole chain."""
@@ -200,6 +240,7 @@ async def operator_desk(
     make_id: Callable[[], str] = make_uuid7,
     make_ref: Callable[[], str] = make_order_ref,
     pid: int | None = None,
+    settings: SettingsPage = NO_SETTINGS,
 ) -> AsyncIterator[OperatorDesk]:
     """Open the store, start the router (unless read-only or without a broker), and take all down again."""
     thread = StoreThread(database, clock=clock, automated=False)
@@ -210,7 +251,9 @@ async def operator_desk(
             thread, broker, rules=rules, health=roles.health, clock=clock, make_id=make_id, pid=pid or os.getpid(),
             witness=witness,
         )  # fmt: skip
-    desk = OperatorDesk(thread, roles, router, rules, clock, database.parent / SENTINEL)
+    reading = StoreThread(database, clock=clock, read_only=True)
+    looking = Looking(reading, await reading.run(lambda store: Pages(store, rules=rules, clock=clock)), settings)
+    desk = OperatorDesk(thread, roles, router, rules, clock, database.parent / SENTINEL, looking)
     listener = await thread.run(lambda store: store.listen())
     loop = asyncio.get_running_loop()
 
@@ -228,6 +271,7 @@ async def operator_desk(
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
         listener.close()
+        reading.close()
         thread.close()
 
 
@@ -242,7 +286,16 @@ def open_desk(
         broker=make_broker(loaded.config, home.folder, utc_now),
         witness=witness_of(loaded, home.database),
         read_only=read_only,
+        settings=settings_page(loaded),
     )
+
+
+def settings_page(loaded: Loaded) -> SettingsPage:
+    """The configuration in force, for reading."""
+    from ibgw_tui.config import default_file, show
+
+    rows = tuple(SettingRow(key, value, origin) for key, value, origin in show(loaded))
+    return SettingsPage(str(loaded.file or default_file()), loaded.file is not None, rows)
 
 
 async def route_until(stopped: asyncio.Event, loaded: Loaded, *, enable_live: bool, say: Callable[[str], None]) -> None:

@@ -29,6 +29,16 @@ from ibgw_tui.core.prices import notional_of, worst_case_price
 from ibgw_tui.core.records import Absence, AuditEntry, LeaseState, OrderRecord, SwitchState
 from ibgw_tui.core.terms import AssetClass, CheckStatus, KillSwitch, Mode, Money, QuoteStatus, Scope
 from ibgw_tui.service.batching import Answered
+from ibgw_tui.service.pages import (
+    AgentsPage,
+    FoundEntries,
+    PoliciesPage,
+    PositionsPage,
+    SettingRow,
+    SettingsPage,
+    SwitchPage,
+    entry_contains,
+)
 from ibgw_tui.service.standing import Doubtful, Standing
 from ibgw_tui.service.views import (
     Batch,
@@ -44,6 +54,7 @@ from ibgw_tui.service.views import (
     Ticket,
 )
 from tests.makers import NOON, a_contract, a_policy, an_intent, counters, gate_context, limit_context, usd
+from tests.tui import fake_pages
 
 POLICY = a_policy(
     max_notional=usd("25000"),
@@ -122,6 +133,20 @@ class FakeDesk:
         """Raised by every act."""
         self.hang = False
         self.acts: list[tuple[str, ...]] = []
+        self.held: dict[str, str] = {"AAPL": "25"}
+        """Symbol -> quantity at the broker."""
+        self.acknowledged: set[str] = set()
+        """Items of the paper-to-live checklist."""
+        self.positions_known = True
+        self.scan = 300
+        """Entries in one look of a search."""
+        self.against_opening: tuple[str, ...] = ()
+        self.settings = SettingsPage(
+            "/desk/config.toml", True,
+            (SettingRow("desk.operator", "olga", "file /desk/config.toml"),
+             SettingRow("broker.port", "4002", "default"),
+             SettingRow("desk.hold_back_seconds", "5", "environment IBGW_DESK__HOLD_BACK_SECONDS")),
+        )  # fmt: skip
         self.reads = 0
         self.batch_problems: dict[str, str] = {}
         self.refuse_in_batch: dict[str, str] = {}
@@ -223,7 +248,35 @@ class FakeDesk:
 
     async def audit(self, *, after_seq: int = 0, limit: int = 200, newest: bool = True) -> list[AuditEntry]:
         await self._reading()
-        return self.entries[-limit:] if newest else self.entries[:limit]
+        found = [entry for entry in self.entries if entry.seq > after_seq]
+        return found[-limit:] if newest else found[:limit]
+
+    async def audit_before(self, before_seq: int, /, *, text: str = "", limit: int = 200) -> FoundEntries:
+        await self._reading()
+        lowest = max(1, before_seq - self.scan)
+        words = text.lower().split()
+        found = [e for e in self.entries[lowest - 1 : before_seq - 1] if entry_contains(e, words)][-limit:]
+        return FoundEntries(tuple(found), found[0].seq if len(found) == limit else lowest)
+
+    async def positions_page(self) -> PositionsPage:
+        await self._reading()
+        return fake_pages.positions(self)
+
+    async def switch_page(self) -> SwitchPage:
+        await self._reading()
+        return fake_pages.switch(self, await self.standing())
+
+    async def policies_page(self) -> PoliciesPage:
+        await self._reading()
+        return fake_pages.policies(self)
+
+    async def agents_page(self) -> AgentsPage:
+        await self._reading()
+        return fake_pages.agents(self)
+
+    async def settings_page(self) -> SettingsPage:
+        await self._reading()
+        return self.settings
 
     async def approve(self, shown: Shown, how: Mapping[str, str], /) -> FakeVerdict:
         await self._acting("approve", shown.order_ref)
@@ -345,7 +398,7 @@ class FakeDesk:
         await self._reading()
         doubtful = [record for record in self.records.values() if record.status is Status.IN_DOUBT]
         return Standing(
-            now=self.clock(), comparison=None, link="connected", foreign=(), discrepancies=(), against=(),
+            now=self.clock(), comparison=None, link="connected", foreign=(), discrepancies=(), against=self.against_opening,
             in_doubt=tuple(
                 Doubtful(record, self.absences.get(record.order_ref), tuple(self.against)) for record in doubtful
             ),

@@ -599,7 +599,8 @@ async def test_a_read_only_terminal_decides_nothing_and_says_so() -> None:
 async def test_nothing_in_the_palette_decides() -> None:
     async with running(busy()) as (app, _):
         titles = [command.title for command in app.get_system_commands(app.screen)]
-        assert titles == ["Review desk", "Blotter", "Audit log", "Theme", "Keys", "Copy reference", "Screenshot"]
+        screens = ["Review desk", "Blotter", "Audit log", "Positions", "Kill switch", "Policies", "Agents", "Settings"]
+        assert titles == [*screens, "Theme", "Keys", "Copy reference", "Screenshot"]
         # And no provider brings others along.
         assert len(app.COMMANDS) == 1
 

@@ -14,6 +14,7 @@ from ibgw_tui.tui.screens.board import BoardScreen
 from ibgw_tui.tui.screens.desk import DeskScreen
 from ibgw_tui.tui.screens.orders import OrdersScreen
 from ibgw_tui.tui.widgets.line_list import LineList
+from ibgw_tui.tui.widgets.page_pane import PagePane
 from ibgw_tui.tui.widgets.ticket import TicketPane
 
 HOLDERS: dict[Place, tuple[type[DOMNode], ...]] = {
@@ -22,6 +23,7 @@ HOLDERS: dict[Place, tuple[type[DOMNode], ...]] = {
     Place.ORDERS: (DeskScreen, BlotterScreen),
     Place.LIST: (LineList,),
     Place.TICKET: (TicketPane,),
+    Place.PAGE: (PagePane,),
 }
 DECIDING = {"approve", "confirm", "reject", "submit", "write_off", "cancel", "cancel_all", "kill"}
 
@@ -29,7 +31,7 @@ DECIDING = {"approve", "confirm", "reject", "submit", "write_off", "cancel", "ca
 def test_identities_and_keys_are_unique() -> None:
     assert len({key.id for key in KEYS}) == len(KEYS)
     # Reachable at the same time: the app's, the view's, and those of the list or of the ticket.
-    for inner in (Place.LIST, Place.TICKET):
+    for inner in (Place.LIST, Place.TICKET, Place.PAGE):
         together = [key for key in KEYS if key.place in (Place.APP, Place.VIEW, Place.ORDERS, inner)]
         names = [name for key in together for name in key.keys]
         assert sorted(names) == sorted(set(names))
@@ -44,7 +46,8 @@ def test_every_key_has_its_action(key: Key) -> None:
 
 def test_every_holder_binds_its_keys() -> None:
     bound: dict[type[DOMNode], Place] = {
-        DeskApp: Place.APP, BoardScreen: Place.VIEW, OrdersScreen: Place.ORDERS, LineList: Place.LIST, TicketPane: Place.TICKET
+        DeskApp: Place.APP, BoardScreen: Place.VIEW, OrdersScreen: Place.ORDERS, LineList: Place.LIST, TicketPane: Place.TICKET,
+        PagePane: Place.PAGE,
     }  # fmt: skip
     for holder, place in bound.items():
         ids = {getattr(binding, "id", None) for binding in holder.BINDINGS}
@@ -76,7 +79,7 @@ def test_help_and_readme_have_every_key_once() -> None:
     table = markdown_table()
     told = [key for _, keys in grouped() for key in keys]
     assert [key.id for key in told] == [key.id for group in Group for key in KEYS
-                                        if key.group is group and key.place is not Place.TICKET]  # fmt: skip
+                                        if key.group is group and key.place not in (Place.TICKET, Place.PAGE)]  # fmt: skip
     for key in told:
         assert key.help in table
     assert all(line.count("|") - line.count("\\|") == 3 for line in table.splitlines())

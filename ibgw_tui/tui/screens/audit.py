@@ -1,12 +1,19 @@
-"""The audit log: its recent entries, newest at the bottom, and one of them in full."""
+"""The audit log, newest at the bottom: the whole of it page by page, a search through it, and one entry in full.
+
+Held is one unbroken piece of the log that ends with its newest entry; it grows upwards when the operator
+comes to its top. A search looks through what is held at once, and through the rest in bounded looks, until
+the window is full or the log's first entry was seen.
+"""
 
 from __future__ import annotations
 
 from textual.app import ComposeResult
 from textual.containers import Container, Vertical, VerticalScroll
 from textual.content import Content
+from textual.timer import Timer
 from textual.widgets import Static
 
+from ibgw_tui.core.records import AuditEntry
 from ibgw_tui.tui.feed import problem_of
 from ibgw_tui.tui.messages import CursorMoved, RowOpened, WindowChanged
 from ibgw_tui.tui.present import Tone
@@ -17,7 +24,11 @@ from ibgw_tui.tui.widgets.audit_list import AuditList, entry_page
 from ibgw_tui.tui.widgets.footer import Situation
 
 SHOWN = 500
-"""Entries. `ibgw audit show` has them all."""
+"""Entries that are read to begin with, and with every page further back."""
+MOST_HELD = 5_000
+"""More are let go again, once the operator is back at the newest."""
+QUIET = 0.25
+"""Seconds without another letter, after which a search goes beyond what is held."""
 
 
 EMPTY = Content.assemble(
@@ -35,7 +46,14 @@ class AuditScreen(BoardScreen):
         super().__init__(session)
         self._read_to = -1
         self._reading = False
-        self._filter = ""
+        self._words: tuple[str, ...] = ()
+        self._held: dict[int, AuditEntry] = {}
+        self._found: dict[int, AuditEntry] = {}
+        """What a search found before what is held."""
+        self._looked_to = 0
+        """The lowest number that the search has looked at."""
+        self._looking = False
+        self._search: Timer | None = None
         self._titled = Content("")
         self.entries = AuditList()
         self._box, self._empty = Vertical(id="list-box"), Static(id="empty")
@@ -69,25 +87,96 @@ class AuditScreen(BoardScreen):
 
     def on_window_changed(self, message: WindowChanged) -> None:
         self._show_title()
+        self._look_back()
 
     def _told(self) -> str:
         rows = self.entries.rows
-        shown = f"{rows.total - len(rows.hidden)} of {rows.total}" if rows.is_filtered else f"{rows.total}"
         below = f" · {rows.below} below ↓" if rows.below else ""
-        return f"newest {shown}{below}"
+        if self._words:
+            how_far = (
+                "the whole log" if self._lowest <= 1 else f"searched back to entry {self._lowest:,}, go up for more"
+            )
+            return f"{rows.total - len(rows.hidden):,} found · {how_far}{below}"
+        more = f" of {max(self._held):,}" if self._lowest > 1 else ""
+        return f"newest {rows.total:,}{more}{below}"
+
+    @property
+    def _lowest(self) -> int:
+        """The lowest number that is known: of what is held, or as far as the search has looked."""
+        held = min(self._held, default=1)
+        return min(held, self._looked_to) if self._words and self._looked_to else held
+
+    # ---- reading
 
     async def _read(self, seq: int) -> None:
+        """What came in since the last reading."""
+        newest = max(self._held, default=0)
         try:
-            entries = await self.session.port.audit(limit=SHOWN)
+            entries = await self.session.port.audit(after_seq=newest, limit=SHOWN)
         except Exception as error:  # noqa: BLE001  said on the screen, and tried again at the next change
             self.session.say(f"the audit log cannot be read: {problem_of(error)}", Tone.REFUSE)
             return
         finally:
             self._reading = False
         self._read_to = seq
+        gap = bool(entries) and entries[0].seq > newest + 1
+        if gap:
+            self._held.clear()
+            self._forget_search()
+        self._held.update((entry.seq, entry) for entry in entries)
+        spare = self._spare()
+        for number in spare:
+            del self._held[number]
         if self.is_attached:
-            self.entries.show(entries)
+            if gap or spare:
+                self._hold()
+            else:
+                self.entries.show(self._all())
             self.show_body()
+
+    def _spare(self) -> list[int]:
+        """What may be let go: much was read, and the operator is at the newest again."""
+        newest, cursor = max(self._held, default=0), self.entries.selected
+        near = cursor is None or cursor.seq > newest - SHOWN
+        if len(self._held) <= MOST_HELD or self._words or not near:
+            return []
+        return [number for number in self._held if number <= newest - SHOWN]
+
+    def _all(self) -> list[AuditEntry]:
+        known = self._found | self._held
+        return [known[number] for number in sorted(known)]
+
+    def _hold(self) -> None:
+        self.entries.hold(self._all(), self._words)
+
+    def _look_back(self) -> None:
+        """Go on before what is known, when the operator stands at its top."""
+        if self._held and self.entries.is_at_top and self._lowest > 1 and not self._looking and self._search is None:
+            self._looking = True
+            self.run_worker(self._read_older(self._words), name="older entries", exit_on_error=False)
+
+    async def _read_older(self, words: tuple[str, ...]) -> None:
+        try:
+            found = await self.session.port.audit_before(self._lowest, text=" ".join(words), limit=SHOWN)
+        except Exception as error:  # noqa: BLE001  said on the screen; moving up tries it again
+            self.session.say(f"older entries cannot be read: {problem_of(error)}", Tone.REFUSE)
+            return
+        finally:
+            self._looking = False
+        if not self.is_attached:
+            return
+        if words != self._words:  # another search by now
+            self._look_back()
+            return
+        if words:
+            self._looked_to = found.looked_to
+            self._found.update((entry.seq, entry) for entry in found.entries)
+        else:
+            self._held.update((entry.seq, entry) for entry in found.entries)
+        if found.entries:
+            self._hold()
+        self.show_body()
+        self._look_back()
 
     def on_cursor_moved(self, message: CursorMoved) -> None:
         entry = self.entries.selected
@@ -105,7 +194,7 @@ class AuditScreen(BoardScreen):
         if self.has_class("-ticket") or self._entry.has_focus:
             self.remove_class("-ticket")
             self.focus_list()
-        elif self._filter:
+        elif self._words:
             self.filter_input.action_leave_filter()
         self.call_after_refresh(self.show_footer)
 
@@ -128,9 +217,31 @@ class AuditScreen(BoardScreen):
         return entry.hash if entry else None
 
     def filter_by(self, text: str) -> None:
-        self._filter = text.strip()
-        self.entries.filter_by(text)
+        """At once in what is held; in the rest when no letter has come for a moment."""
+        words = tuple(text.lower().split())
+        if words == self._words:
+            return
+        had_found = bool(self._found)
+        self._words = words
+        self._forget_search()
+        if words:
+            self._search = self.set_timer(QUIET, self._begin_search, name="search")
+        if had_found:
+            self._hold()
+        else:
+            self.entries.filter_by(words)
         self.show_body()
+
+    def _begin_search(self) -> None:
+        self._search = None
+        self._look_back()
+
+    def _forget_search(self) -> None:
+        self._found.clear()
+        self._looked_to = 0
+        if self._search is not None:
+            self._search.stop()
+            self._search = None
 
     def action_newest(self) -> None:
         self.back()

@@ -1,4 +1,4 @@
-"""What the three views share: header, alarms, a body, results, footer - and saying so when it is too small."""
+"""What all views share: header, the names of the views, alarms, a body, results, footer - and saying so when it is too small."""
 
 from __future__ import annotations
 
@@ -22,6 +22,7 @@ from ibgw_tui.tui.widgets.filter_input import FilterInput
 from ibgw_tui.tui.widgets.footer import KeyFooter, Situation
 from ibgw_tui.tui.widgets.header import DeskHeader
 from ibgw_tui.tui.widgets.results import Results
+from ibgw_tui.tui.widgets.view_bar import ViewBar, ViewChosen
 
 TALL = 36
 """From so many lines on there is room for three lines of results."""
@@ -39,6 +40,7 @@ class BoardScreen(Screen[None]):
         self.session = session
         self._composed = False
         self.header, self.banners, self.results, self.footer = DeskHeader(), Banners(), Results(), KeyFooter()
+        self.view_bar = ViewBar(self.view)
         self.filter_input = FilterInput()
         self._too_small = Static(id="too-small")
 
@@ -76,6 +78,7 @@ class BoardScreen(Screen[None]):
 
     def compose(self) -> ComposeResult:
         yield self.header
+        yield self.view_bar
         yield self.banners
         with Container(id="body"):
             yield from self.compose_body()
@@ -136,6 +139,9 @@ class BoardScreen(Screen[None]):
     def on_filter_typed(self, message: FilterTyped) -> None:
         self.filter_by(message.text)
         self.show_footer()
+
+    async def on_view_chosen(self, message: ViewChosen) -> None:
+        await self.run_action(f"app.view('{message.view}')")
 
     def on_filter_left(self, message: FilterLeft) -> None:
         self.focus_list()

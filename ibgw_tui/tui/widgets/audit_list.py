@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from textual.content import Content
 
 from ibgw_tui.core.records import AuditEntry
+from ibgw_tui.service.pages import entry_contains
 from ibgw_tui.tui.present import Tone, utc_clock, utc_moment
 from ibgw_tui.tui.rows import Rows
 from ibgw_tui.tui.safe import fit, safe
@@ -28,7 +29,7 @@ MOST_BODY = 5_500
 
 class AuditList(LineList[AuditEntry]):
     def __init__(self) -> None:
-        super().__init__(Rows(lambda entry: str(entry.seq), start_at_end=True), name="entries")
+        super().__init__(_rows(), name="entries")
 
     def line(self, row: str, *, cursor: bool) -> Content:
         return entry_line(self.rows.value(row), cursor=cursor, width=self.line_width)
@@ -37,15 +38,38 @@ class AuditList(LineList[AuditEntry]):
     def selected(self) -> AuditEntry | None:
         return self.rows.value(self.rows.cursor) if self.rows.cursor is not None else None
 
-    def filter_by(self, text: str) -> None:
-        words = text.lower().split()
-        self.rows.show_only((lambda entry: contains(entry, words)) if words else None)
+    def filter_by(self, words: Sequence[str]) -> None:
+        self.rows.show_only(_matching(words))
         self._settle()
 
+    def hold(self, entries: Iterable[AuditEntry], words: Sequence[str]) -> None:
+        """Exactly these, oldest first, however many came in above. The cursor's entry stays on its line."""
+        old = self.rows
+        line = old.index - old.top if old.index is not None else 0
+        self.rows = rows = _rows()
+        rows.height = old.height
+        rows.update(entries)
+        if old.cursor is not None:
+            rows.move_to(old.cursor)
+        rows.show_only(_matching(words))
+        if rows.index is not None and rows.cursor == old.cursor:
+            rows.top = max(
+                0, min(rows.index - line, len(rows) - rows.height)
+            )  # but nothing is hidden beside blank lines
+        self._settle()
 
-def contains(entry: AuditEntry, words: Sequence[str]) -> bool:
-    text = f"{entry.seq} {entry.kind} {entry.actor} {entry.principal} {entry.order_ref or ''} {entry.hash}".lower()
-    return all(word in text for word in words)
+    @property
+    def is_at_top(self) -> bool:
+        """Whether the first line in the window is the first there is."""
+        return self.rows.top == 0
+
+
+def _rows() -> Rows[AuditEntry]:
+    return Rows(lambda entry: str(entry.seq), start_at_end=True)
+
+
+def _matching(words: Sequence[str]) -> Callable[[AuditEntry], bool] | None:
+    return (lambda entry: entry_contains(entry, words)) if words else None
 
 
 def entry_line(entry: AuditEntry, *, cursor: bool, width: int) -> Content:

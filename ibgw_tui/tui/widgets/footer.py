@@ -32,7 +32,7 @@ class Situation:
     """What the footer has to know."""
 
     view: str
-    """'desk', 'blotter' or 'audit'."""
+    """Name of the screen: a mode of the app."""
     selected: OrderRow | None = None
     approvable: bool = False
     in_ticket: bool = False
@@ -50,16 +50,17 @@ def offers(now: Situation) -> tuple[list[Offer], list[Offer]]:
     left: list[Offer] = []
     if now.selected is not None and now.may_decide and not now.read_only:
         left += _deciding(now.selected, approvable=now.approvable)
-    if now.may_decide and not now.read_only and now.view != "audit":
+    if now.may_decide and not now.read_only and now.view in _ORDERS:
         left += [_offer("review_marked")] if now.marked > 1 else []
         left += [_offer("recall_all")] if now.held > 1 else []
-    if now.working and now.may_decide and not now.read_only and now.view != "audit":
+    if now.working and now.may_decide and not now.read_only and now.view in _ORDERS:
         left.append(_offer("cancel_all"))
     if now.in_ticket:
         left += [Offer("j k", "scroll"), _offer("back")]
     elif now.selected is not None or now.view == "audit":
         left.append(_offer("open"))
-    left += [_offer(view) for view in ("desk", "blotter", "audit") if view != now.view]
+    elif now.view not in _ORDERS:
+        left.append(Offer("j k", "scroll"))
     left += [_offer(key) for key in ("filter", "newest", "copy", "order_by", "palette") if _means(key, now)]
     kill = Offer(BY_ID["kill"].footer, "CLOSE kill switch" if now.switch_open else "open kill switch")
     return left, [kill, _offer("help"), _offer("quit")]
@@ -67,7 +68,11 @@ def offers(now: Situation) -> tuple[list[Offer], list[Offer]]:
 
 def _means(key: str, now: Situation) -> bool:
     """Whether a key of the lists can do anything."""
-    return key == "palette" or (key != "order_by" if now.view == "audit" else now.selected is not None)
+    return key == "palette" or (now.selected is not None if now.view in _ORDERS else key != "order_by")
+
+
+_ORDERS = frozenset({"desk", "blotter"})
+"""Screens with orders; the names of all screens stand in a line of their own."""
 
 
 def _deciding(row: OrderRow, *, approvable: bool) -> list[Offer]:

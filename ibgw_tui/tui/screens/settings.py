@@ -1,0 +1,58 @@
+"""The configuration in force, with where each value comes from and where to change it. Read only."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from ibgw_tui.service.pages import SettingRow, SettingsPage
+from ibgw_tui.tui.present import Tone
+from ibgw_tui.tui.screens.page import PageScreen
+from ibgw_tui.tui.widgets.sections import Cell, Col, Section, fact, sentence, table
+
+COLUMNS = (Col("setting", 46), Col("origin", 44, weight=1), Col("value", 400, wraps=True))
+
+
+class SettingsScreen(PageScreen[SettingsPage]):
+    ONLY_BY_AUDIT = True
+    view = "settings"
+    title_word = "settings"
+
+    async def read(self) -> SettingsPage:
+        return await self.session.port.settings_page()
+
+    def sections(self, page: SettingsPage, width: int) -> Sequence[Section]:
+        terminal = [
+            fact("theme", f"{self.app.theme}: Ctrl+P, then Theme, for another one", width),
+            fact("window", f"{self.app.size.width} x {self.app.size.height}", width),
+        ]
+        missing = "" if page.exists else " (there is none: the defaults are in force; `ibgw config init` writes one)"
+        told = (
+            "Flags win over the environment, the environment over the file. What is changed counts from the next start"
+        )
+        told += " of the terminal and of the router; `ibgw config check` reads a draft before."
+        change = [fact("file", (page.file or "not known") + missing, width), sentence(told, width, Tone.QUIET)]
+        found = [Section("this terminal", terminal), Section("where to change it", change)]
+        if not page.rows:
+            told = "No configuration was handed to this terminal. `ibgw config show --origin` tells it."
+            return [*found, Section("settings in force", [sentence(told, width, Tone.QUIET)])]
+        tables: dict[str, list[SettingRow]] = {}
+        for row in page.rows:
+            tables.setdefault(_table(row.key), []).append(row)
+        return found + [
+            table(name, COLUMNS, [_cells(row, page.file) for row in rows], width) for name, rows in tables.items()
+        ]
+
+
+def _table(key: str) -> str:
+    first, _, rest = key.partition(".")
+    return f"{first}.{rest.partition('.')[0]}" if first == "policies" else first
+
+
+def _cells(row: SettingRow, file: str) -> list[Cell]:
+    is_default = row.origin == "default"
+    origin = "file" if row.origin == f"file {file}" else row.origin
+    return [
+        (row.key, Tone.PLAIN),
+        (origin, Tone.QUIET if is_default else Tone.WARN if origin.startswith(("environment", "flag")) else Tone.PLAIN),
+        (row.value, Tone.QUIET if is_default else Tone.STRONG),
+    ]
