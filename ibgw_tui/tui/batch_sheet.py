@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Collection, Sequence
 from dataclasses import replace
+from decimal import Decimal
 
 from textual.content import Content
 
 from ibgw_tui.core.batches import MOST
 from ibgw_tui.core.orders import Preview, order_sentence
-from ibgw_tui.core.terms import CheckStatus, Mode
+from ibgw_tui.core.terms import EXACT, CheckStatus, Mode
 from ibgw_tui.service.views import Batch, BatchLine
 from ibgw_tui.tui.arming import DWELL_TYPED, Plan
 from ibgw_tui.tui.changes import what_changed
@@ -70,11 +71,11 @@ def batch_changed(old: Batch, new: Batch) -> str | None:
 def make_batch_sheet(batch: Batch, width: int, height: int, *, backend: str, hidden: Collection[str]) -> Sheet:
     """The page for a window of `width` x `height` cells."""
     digest, lines = batch_digest(batch), list[Content]()
-    for row in (_in_full, _in_short):
-        lines = [_bar(batch, digest, width, backend), *_head(batch, width - 2)]
-        for at, line in enumerate(batch.lines, start=1):
-            lines += row(at, line, width - 2)
-        lines += _sums(batch, width - 2, hidden)
+    for row, air in ((_in_full, [Content("")]), (_in_full, []), (_in_short, [])):
+        lines = [_bar(batch, digest, width, backend), *_head(batch, width - 2), *air]
+        for at, (line, position) in enumerate(zip(batch.lines, _positions(batch), strict=True), start=1):
+            lines += row(at, line, position, width - 2)
+        lines += [*air, *_sums(batch, width - 2, hidden)]
         if len(lines) <= height:
             return Sheet(tuple(lines), digest)
     more = len(lines) - height
@@ -99,13 +100,13 @@ def _head(batch: Batch, width: int) -> list[Content]:
     return [*_inset(title, width), *_inset(note, width)]
 
 
-def _in_full(at: int, line: BatchLine, width: int) -> list[Content]:
+def _in_full(at: int, line: BatchLine, position: str, width: int) -> list[Content]:
     preview = line.ticket.record.preview
     if preview is None:
         return _inset(safe_part(f"{at:>2}  {line.ticket.sentence}: not previewed", BAD), width)
     sentence = safe_part(f"{order_sentence(preview.intent, preview.contract.currency)} = {_value(preview)}", STRONG)
     passed = sum(f.status is CheckStatus.PASS for f in (*line.ticket.gates, *line.ticket.limits))
-    facts = [f"position {_position(line)}", f"{passed} pass", *_identity(line, preview)]
+    facts = [f"position {position}", f"{passed} pass", *_identity(line, preview, "until ")]
     return [
         *_inset(Content.assemble(Content.styled(f"{at:>2}  ", MUTED), sentence), width),
         *_inset(safe_part(", ".join(facts)), width, indent=5),
@@ -113,16 +114,16 @@ def _in_full(at: int, line: BatchLine, width: int) -> list[Content]:
     ]
 
 
-def _in_short(at: int, line: BatchLine, width: int) -> list[Content]:
+def _in_short(at: int, line: BatchLine, position: str, width: int) -> list[Content]:
     """One line an order where it fits: what all have in common stands above."""
     preview = line.ticket.record.preview
     if preview is None:
-        return _in_full(at, line, width)
+        return _in_full(at, line, position, width)
     intent = preview.intent
     stop = f" stop {number(intent.stop_price)}" if intent.stop_price is not None else ""
     what = safe_part(f"{number(intent.quantity)} {intent.symbol} at {number(intent.limit_price)}{stop}", STRONG)
-    facts = [_value(preview), _position(line), *_identity(line, preview)]
-    row = Content.assemble(Content.styled(f"{at:>2} ", MUTED), what, safe_part(f" = {', '.join(facts)}"))
+    facts = [_value(preview), position, *_identity(line, preview)]
+    row = Content.assemble(Content.styled(f"{at:>2} ", MUTED), what, " ", safe_part(f"= {', '.join(facts)}"))
     return [*_inset(row, width), *_stands_against(line, width)]
 
 
@@ -135,19 +136,27 @@ def _value(preview: Preview) -> str:
     return money(notional) if notional else "value not known"
 
 
-def _position(line: BatchLine) -> str:
-    ticket = line.ticket
-    if ticket.position is None or ticket.position_after is None:
-        return "not known"
-    return f"{number(ticket.position.quantity)} -> {number(ticket.position_after)}"
+def _positions(batch: Batch) -> list[str]:
+    """Before -> after of each order, as if those above it had filled."""
+    held: dict[int, Decimal] = {}
+    told = []
+    for line in batch.lines:
+        position, intent = line.ticket.position, line.ticket.record.intent
+        if position is None:
+            told.append("not known")
+            continue
+        before = held.get(position.con_id, position.quantity)
+        after = held[position.con_id] = EXACT.add(before, EXACT.multiply(Decimal(intent.side.sign), intent.quantity))
+        told.append(f"{number(before)} -> {number(after)}")
+    return told
 
 
-def _identity(line: BatchLine, preview: Preview) -> list[str]:
+def _identity(line: BatchLine, preview: Preview, until: str = "") -> list[str]:
     """What stands for this very order, and how long it is good."""
     record = line.ticket.record
     by = f" by operator {record.edited_by}" if record.edited_by else ""
     revision = [f"revision {record.revision}{by}"] if record.revision > 1 else []
-    return [*revision, f"code {code_of(preview)}", f"until {utc_clock(preview.expires_at)}Z", record.order_ref]
+    return [*revision, f"code {code_of(preview)}", f"{until}{utc_clock(preview.expires_at)}Z", record.order_ref]
 
 
 def _sums(batch: Batch, width: int, hidden: Collection[str]) -> list[Content]:

@@ -90,7 +90,13 @@ class Batching:
                 "an approval of a marked order is on its way, and what came of it is not known yet", Tone.WARN
             )
         else:
-            self._talk.ask(self._review(tuple(marks), hidden), "review the marked")
+            self._talk.ask(self._review(self._as_listed(), hidden), "review the marked")
+
+    def _as_listed(self) -> tuple[str, ...]:
+        """The marked orders as they came, which is also the order in which they are decided and sent."""
+        rows = self._session.lists.queue if self._session.lists else ()
+        arrival = {row.order_ref: row.seq for row in rows}
+        return tuple(sorted(self._session.marks, key=lambda ref: arrival.get(ref, 0)))
 
     async def _review(self, refs: tuple[str, ...], hidden: Sequence[str]) -> None:
         session = self._session

@@ -163,7 +163,7 @@ async def test_a_mark_is_of_an_order_and_not_of_a_line() -> None:
         desk.ring()
         await shows(pilot, "orders that wait 5")
         line = next(line for line in screen_text(app).splitlines() if "SPY" in line)
-        assert "●" in line and screen_text(app).count("●") == 1
+        assert "*" in line and screen_text(app).count("*") == 1
         await pilot.press("space")
         await until(pilot, lambda: not app.session.marks, "the mark to go")
 
@@ -373,6 +373,11 @@ def test_every_order_is_on_the_page_or_the_page_is_not_offered(width: int, heigh
         assert len(sheet.lines) > height and "mark fewer" in sheet.problem
     else:
         assert len(sheet.lines) <= height and text.count("o-7k3m9q2x4d") == count and "5,500.00 USD" in text
+
+
+def test_positions_add_up_from_order_to_order() -> None:
+    text = "\n".join(line.plain for line in make_batch_sheet(a_batch(3), 80, 40, backend="", hidden=()).lines)
+    assert all(f"position {moved}," in text for moved in ("0 -> 1", "1 -> 3", "3 -> 6"))
 
 
 def test_an_order_that_stands_in_the_way_stops_them_all_and_is_named() -> None:

@@ -143,7 +143,7 @@ def fitting(columns: Sequence[Column], width: int) -> tuple[Column, ...]:
 GLYPH = 2
 """Cells for the mark of the cursor."""
 CURSOR = "▶ "
-MARK = "●"
+MARK = "*"
 """Beside the cursor's place: this order is to be reviewed together with others."""
 
 
