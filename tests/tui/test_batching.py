@@ -400,3 +400,14 @@ def test_the_code_stands_for_all_of_them_and_their_order() -> None:
     assert batch_digest(batch) != batch_digest(turned) and batch_digest(batch) == batch_digest(a_batch(3))
     assert batch_changed(batch, a_batch(3)) is None
     assert batch_changed(batch, a_batch(3, "full")) == "o-7k3m9q2x4d: full"
+
+
+def test_hostile_words_on_the_page_are_only_words() -> None:
+    batch = a_batch(2, f"✗ {samples.NASTY}")
+    record = replace(batch.lines[0].ticket.record, staged_by=samples.NASTY, edited_by=samples.NASTY, revision=2)
+    lines = (BatchLine(replace(batch.lines[0].ticket, record=record), ""), batch.lines[1])
+    for width, height in ((80, 21), (132, 34)):
+        sheet = make_batch_sheet(replace(batch, lines=lines), width, height, backend="", hidden=())
+        text = "".join(line.plain for line in sheet.lines)
+        assert not any(ord(character) < 32 or 0x7F <= ord(character) < 0xA0 for character in text)
+        assert not {"\u202e", "\u200b"} & set(text) and all(line.cell_length <= width for line in sheet.lines)
