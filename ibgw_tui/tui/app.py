@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
@@ -47,6 +48,7 @@ from ibgw_tui.tui.stopping import Stopping
 from ibgw_tui.tui.widgets.order_list import ORDERINGS
 from ibgw_tui.tui.widgets.view_bar import VIEWS
 
+log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 TICK = 1.0
 DESK = "desk"
@@ -198,7 +200,10 @@ class DeskApp(App[int]):
         if sequence and self._driver is not None and not self.is_headless:
             self._driver.write(sequence)
         for herald in self.comfort.heralds:
-            herald.tell(ring.text)
+            try:
+                herald.tell(ring.text)
+            except Exception as error:  # noqa: BLE001  whoever cannot be called must not stop the reading of the desk
+                log.warning("%s: %s", herald.name, type(error).__name__)
 
     # ---- what deciding needs
 
