@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibgw_tui.core.lifecycle import Status
-from ibgw_tui.tui.app import LOOKING, DeskApp
+from ibgw_tui.tui.app import DeskApp
 from ibgw_tui.tui.comfort import Comfort
 from ibgw_tui.tui.jumping import refs_meant, row_meant, view_meant
 from ibgw_tui.tui.keys import BY_ID, KEYS, Group, Place, works_on
+from ibgw_tui.tui.palette import LOOKING
 from ibgw_tui.tui.saving import SaveError, save_text
 from ibgw_tui.tui.screens.board import where_copies_go
 from ibgw_tui.tui.widgets.columns import BLOTTER, QUEUE
