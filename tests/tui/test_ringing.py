@@ -104,7 +104,9 @@ async def test_a_flood_is_named_in_a_banner_with_its_count_and_a_remedy() -> Non
         for _ in range(25):
             desk.stage("MSFT", agent="intern-bot", staged_at=desk.clock())
         desk.ring()
-        text = await shows(pilot, "FLOOD: intern-bot staged 25 in the last minute", "7 shows who", "K stops all")
+        text = await shows(
+            pilot, "FLOOD: intern-bot staged 25 in the last minute", "7 shows who", "K closes the switch"
+        )
         assert "momentum-1 staged" not in text
         assert isinstance(desk.clock, TickingClock)
         desk.clock.forward(seconds=61)
