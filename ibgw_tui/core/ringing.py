@@ -61,8 +61,10 @@ class Bell:
         # An alarm never waits for the longer gap of a flood.
         if since is not None and since < (self._first if self._alarms else self._gap):
             return None
-        quiet = since is None or since >= 2 * self._gap
-        self._gap = self._first if quiet else min(self._gap * 2, self._first * MOST_GROWTH)
+        if since is None or since >= 2 * self._gap:
+            self._gap = self._first
+        elif self._orders:  # only orders make it longer: an alarm that comes and goes must not hold them back
+            self._gap = min(self._gap * 2, self._first * MOST_GROWTH)
         self._last = now
         ring = Ring(self._orders, self._alarms)
         self._orders = self._alarms = 0

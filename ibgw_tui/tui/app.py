@@ -7,6 +7,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 from collections.abc import Callable, Coroutine, Iterable
 from functools import partial
@@ -27,6 +28,7 @@ from ibgw_tui.tui.heralds import desktop_kind, desktop_sequence
 from ibgw_tui.tui.jumping import refs_meant, view_meant
 from ibgw_tui.tui.keys import KEYS, Place, bindings, grouped, works_on
 from ibgw_tui.tui.messages import JumpAsked
+from ibgw_tui.tui.palette import LOOKING, ORDERS_ONLY, SCREENS
 from ibgw_tui.tui.port import DeskPort
 from ibgw_tui.tui.present import Tone
 from ibgw_tui.tui.remembered import Known, Memory
@@ -47,22 +49,11 @@ from ibgw_tui.tui.stopping import Stopping
 from ibgw_tui.tui.widgets.order_list import ORDERINGS
 from ibgw_tui.tui.widgets.view_bar import VIEWS
 
+log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 TICK = 1.0
 DESK = "desk"
 """The screen one starts with."""
-LOOKING: tuple[tuple[str, str, str], ...] = (
-    ("Filter", "Show only rows with all the words you type", "filter"),
-    ("Go to", "An order, a row or an entry by its number, a screen", "jump"),
-    ("Newest", "To the newest row", "newest"),
-    ("Copy", "The order's reference, the entry's hash or the page, to the clipboard", "copy"),
-    ("Save", "The ticket, the entry or the page, as a text file", "save"),
-    ("Order by", "Put the rows in another order", "order_by"),
-    ("Wider list", "Less room for the ticket beside it", "wider"),
-    ("Narrower list", "More room for the ticket beside it", "narrower"),
-)
-"""(name, what it does, action of the screen) for the palette: what only looks."""
-ORDERS_ONLY = frozenset({"order_by", "wider", "narrower"})
 KNOWN = Known(
     themes=frozenset(theme.NAMES),
     views=frozenset(name for name, _ in VIEWS),
@@ -198,7 +189,10 @@ class DeskApp(App[int]):
         if sequence and self._driver is not None and not self.is_headless:
             self._driver.write(sequence)
         for herald in self.comfort.heralds:
-            herald.tell(ring.text)
+            try:
+                herald.tell(ring.text)
+            except Exception as error:  # noqa: BLE001  whoever cannot be called must not stop the reading of the desk
+                log.warning("%s: %s", herald.name, type(error).__name__)
 
     # ---- what deciding needs
 
@@ -284,42 +278,16 @@ class DeskApp(App[int]):
         self.push_screen(HelpScreen(groups, f"Keys of this screen: {self.current_mode}"))
 
     def action_quit_guard(self) -> None:
-        self.stopping.leave(lambda: self.exit(0), self._reasons_to_stay())
+        self.stopping.leave(lambda: self.exit(0), self.session.reasons_to_stay())
 
     async def action_quit(self) -> None:
         """Textual's own way out leads past nobody either."""
         self.action_quit_guard()
 
-    def _reasons_to_stay(self) -> list[str]:
-        session, reasons = self.session, []
-        if session.in_flight:
-            reasons.append(f"{len(session.in_flight)} approval is on its way to the desk and not answered yet.")
-        if session.port.is_router:
-            held, working = len(session.held_back()), len(session.at_broker())
-            if held:
-                reasons.append(f"{held} approved and not sent yet: nothing sends them without this terminal's router.")
-            if working:
-                reasons.append(f"{working} at the broker: fills are not heard until a router runs again.")
-            if reasons:
-                reasons.append("`ibgw router` in another terminal takes over when this one is closed.")
-        elif session.held_back():
-            reasons.append(
-                f"{len(session.held_back())} approved and in their hold-back: only a terminal can recall them."
-            )
-        return reasons
-
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: looking around only. Nothing in it decides."""
-        yield SystemCommand("Review desk", "Orders that wait", lambda: self._go("desk"))
-        yield SystemCommand("Blotter", "Orders that were sent or have ended", lambda: self._go("blotter"))
-        yield SystemCommand("Audit log", "The newest entries", lambda: self._go("audit"))
-        yield SystemCommand("Positions", "And how much of each limit is used", lambda: self._go("positions"))
-        yield SystemCommand(
-            "Kill switch", "Its history, and what stands against opening it", lambda: self._go("switch")
-        )
-        yield SystemCommand("Policies", "Every limit, and the paper-to-live checklist", lambda: self._go("policies"))
-        yield SystemCommand("Agents", "Who stages what, and what becomes of it", lambda: self._go("agents"))
-        yield SystemCommand("Settings", "The configuration in force", lambda: self._go("settings"))
+        for name, told, view in SCREENS:
+            yield SystemCommand(name, told, partial(self._go, view))
         yield SystemCommand(
             "Theme", "Dark, light, high contrast, or the terminal's own colours", self.action_change_theme
         )

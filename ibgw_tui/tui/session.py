@@ -88,3 +88,20 @@ class Session:
     def held_back(self) -> list[OrderRow]:
         """Approved, and not sent yet."""
         return [row for row in self.lists.queue if row.status is Status.APPROVED] if self.lists else []
+
+    def reasons_to_stay(self) -> list[str]:
+        """What would be left alone if this terminal were closed now."""
+        reasons = []
+        if self.in_flight:
+            reasons.append(f"{len(self.in_flight)} approval is on its way to the desk and not answered yet.")
+        held, working = len(self.held_back()), len(self.at_broker())
+        if self.port.is_router:
+            if held:
+                reasons.append(f"{held} approved and not sent yet: nothing sends them without this terminal's router.")
+            if working:
+                reasons.append(f"{working} at the broker: fills are not heard until a router runs again.")
+            if reasons:
+                reasons.append("`ibgw router` in another terminal takes over when this one is closed.")
+        elif held:
+            reasons.append(f"{held} approved and in their hold-back: only a terminal can recall them.")
+        return reasons

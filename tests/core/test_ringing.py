@@ -43,6 +43,14 @@ def test_an_alarm_does_not_wait_for_the_gap_of_a_flood() -> None:
     assert bell.hear(80.0) == Ring(orders=0, alarms=1)
 
 
+def test_alarms_that_come_and_go_do_not_make_orders_wait_longer() -> None:
+    bell = Bell(GAP)
+    for second in range(0, 100, 10):
+        assert bell.hear(float(second), alarms=1) == Ring(alarms=1)
+    assert bell.hear(91.0, orders=1) is None
+    assert bell.hear(100.0) == Ring(orders=1)
+
+
 @given(
     st.lists(
         st.tuples(st.floats(0, 60), st.integers(0, 50), st.integers(0, 2)), max_size=80
@@ -58,7 +66,7 @@ def test_nothing_is_lost_and_nothing_rings_too_soon(steps: list[tuple[float, int
         if ring is not None:
             at.append(now)
             told = Ring(told.orders + ring.orders, told.alarms + ring.alarms)
-    last = bell.hear(now + GAP * MOST_GROWTH)
+    last = bell.hear(now + GAP * MOST_GROWTH + 1)
     if last is not None:
         told = Ring(told.orders + last.orders, told.alarms + last.alarms)
     assert told == heard

@@ -12,10 +12,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibgw_tui.core.lifecycle import Status
-from ibgw_tui.tui.app import LOOKING, DeskApp
+from ibgw_tui.tui.app import DeskApp
 from ibgw_tui.tui.comfort import Comfort
 from ibgw_tui.tui.jumping import refs_meant, row_meant, view_meant
 from ibgw_tui.tui.keys import BY_ID, KEYS, Group, Place, works_on
+from ibgw_tui.tui.palette import LOOKING
 from ibgw_tui.tui.saving import SaveError, save_text
 from ibgw_tui.tui.screens.board import where_copies_go
 from ibgw_tui.tui.widgets.columns import BLOTTER, QUEUE
@@ -292,11 +293,12 @@ async def test_below_that_the_window_only_says_so() -> None:
 
 async def test_at_240_by_80_list_and_ticket_stand_side_by_side_with_every_column() -> None:
     async with running(a_busy_desk(), size=(240, 80)) as (app, pilot):
-        await shows(pilot, "notional", "agent", "gates")
-        await pilot.press(*["greater_than_sign"] * 6)
-        text = await shows(pilot, "list 70 % of the width")
-        assert "account" in text.splitlines()[4]
-        assert f"{app.displayed_ref}" in text.splitlines()[5]
+        lines = await settled(pilot, "gates", "agent says")
+        assert "account" in lines[4]
+        assert lines[5].count(f"{app.displayed_ref}") == 1, "the reference has a column"
+        await pilot.press(*["less_than_sign"] * 6)
+        lines = await settled(pilot, "list 40 % of the width")
+        assert lines[3].index("╮") == 95
 
 
 @pytest.mark.parametrize("width", range(20, 130))

@@ -51,6 +51,19 @@ async def test_what_waits_at_the_start_does_not_ring_and_a_new_order_does() -> N
         await until(pilot, lambda: listener.heard[1:] == ["2 new orders wait"], "the second ring")
 
 
+async def test_a_herald_that_fails_does_not_stop_the_reading_of_the_desk() -> None:
+    class Broken(Listener):
+        def tell(self, text: str) -> None:
+            raise RuntimeError("can't start new thread")
+
+    desk, listener = a_busy_desk(), Listener()
+    async with running(desk, comfort=Comfort(heralds=[Broken(), listener])) as (app, pilot):
+        desk.stage("MSFT")
+        await read_again(app, pilot, desk)
+        await until(pilot, lambda: listener.heard == ["1 new order waits"], "the other one to hear")
+        assert app.session.health.down_since is None
+
+
 async def test_nothing_that_an_agent_wrote_is_in_a_ring() -> None:
     desk, listener = a_busy_desk(), Listener()
     async with running(desk, comfort=Comfort(heralds=[listener])) as (_, pilot):
@@ -91,7 +104,9 @@ async def test_a_flood_is_named_in_a_banner_with_its_count_and_a_remedy() -> Non
         for _ in range(25):
             desk.stage("MSFT", agent="intern-bot", staged_at=desk.clock())
         desk.ring()
-        text = await shows(pilot, "FLOOD: intern-bot staged 25 in the last minute", "7 shows who", "K stops all")
+        text = await shows(
+            pilot, "FLOOD: intern-bot staged 25 in the last minute", "7 shows who", "K closes the switch"
+        )
         assert "momentum-1 staged" not in text
         assert isinstance(desk.clock, TickingClock)
         desk.clock.forward(seconds=61)

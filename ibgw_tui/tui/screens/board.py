@@ -27,6 +27,8 @@ from ibgw_tui.tui.widgets.jump_input import JumpInput
 from ibgw_tui.tui.widgets.results import Results
 from ibgw_tui.tui.widgets.view_bar import ViewBar, ViewChosen
 
+HUGE = 240
+"""From so many columns on a list has room for all of its own."""
 TALL = 36
 """From so many lines on there is room for three lines of results."""
 
@@ -118,6 +120,7 @@ class BoardScreen(Screen[None]):
         legible = width >= LEGIBLE_WIDTH and height >= LEGIBLE_HEIGHT
         self.set_class(not legible, "-too-small")
         self.set_class(legible and not big_enough, "-small")
+        self.set_class(width >= HUGE, "-huge")
         if self._composed:
             self._too_small.update(small_hint(width, height) if legible else too_small(width, height))
             self.results.set_class(height >= TALL, "-tall")

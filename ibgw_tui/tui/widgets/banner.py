@@ -131,8 +131,8 @@ def _of_floods(floods: Sequence[Flood]) -> list[Alarm]:
     others = f" (+{len(floods) - 1})" if len(floods) > 1 else ""
     return [
         Alarm(
-            f"FLOOD: {told} in the last minute{more}. Nothing leaves without you. 7 shows who, / filters, K stops all",
-            f"FLOOD: {short(first.agent, 20)} {first.staged:,} a minute{others}. 7 shows who, K stops all",
+            f"FLOOD: {told} in the last minute{more}. Nothing leaves without you. 7 shows who, / filters, K closes the switch",
+            f"FLOOD: {short(first.agent, 20)} {first.staged:,} a minute{others}. 7 shows who, K closes",
             Tone.CAUTION,
         )
     ]

@@ -12,7 +12,7 @@ from textual.content import Content
 
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.service.views import OrderRow
-from ibgw_tui.tui.present import SIDES, STATUSES, money, number, row_fill, row_price, utc_clock
+from ibgw_tui.tui.present import SIDES, STATUSES, money, row_fill, row_price
 from ibgw_tui.tui.rows import Rows
 from ibgw_tui.tui.widgets.columns import Column, fitting, order_line, state_of, titles, tombstone_line
 from ibgw_tui.tui.widgets.line_list import LineList
@@ -41,6 +41,7 @@ class OrderList(LineList[OrderRow]):
         self._fates: Mapping[str, OrderRow] = {}
         self._ordering = 0
         self._marked: frozenset[str] = frozenset()
+        self._texts: dict[str, tuple[OrderRow, str]] = {}
 
     def show_orders(self, rows: Iterable[OrderRow], fates: Mapping[str, OrderRow]) -> None:
         """`fates` tells what became of orders that are in this list no more."""
@@ -90,8 +91,17 @@ class OrderList(LineList[OrderRow]):
     def filter_by(self, text: str) -> None:
         """Show rows that contain every word; an empty text shows all."""
         words = text.lower().split()
-        self.rows.show_only((lambda row: contains(row, words)) if words else None)
+        if not words:
+            self._texts.clear()
+        self.rows.show_only((lambda row: self._contains(row, words)) if words else None)
         self._settle()
+
+    def _contains(self, row: OrderRow, words: Sequence[str]) -> bool:
+        """The text of a row is made with the first letter of a filter, and kept for the next ones."""
+        known = self._texts.get(row.order_ref)
+        if known is None or known[0] != row:
+            known = self._texts[row.order_ref] = (row, told_of(row))
+        return all(word in known[1] for word in words)
 
     def order_by_next(self) -> str:
         """Put the rows in the next order. Returns its name."""
@@ -111,7 +121,13 @@ class OrderList(LineList[OrderRow]):
 
 def contains(row: OrderRow, words: Sequence[str]) -> bool:
     """Whether every word is somewhere in what a person may look for."""
-    text = " ".join(
+    text = told_of(row)
+    return all(word in text for word in words)
+
+
+def told_of(row: OrderRow) -> str:
+    """What every column says of a row, and a little more, in small letters. Made for many rows at once."""
+    return " ".join(
         (
             row.order_ref,
             row.symbol,
@@ -123,12 +139,11 @@ def contains(row: OrderRow, words: Sequence[str]) -> bool:
             state_of(row).word,
             SIDES[row.side].word,
             "working" if row.status in (Status.PARTIALLY_FILLED, Status.CANCEL_REQUESTED, Status.SENDING) else "",
-            f"{row.quantity:f} {number(row.quantity)}",
+            f"{row.quantity:f} {row.quantity:,f}",
             row_price(row),
             f"{row.notional.amount:f} {money(row.notional)}" if row.notional is not None else "",
             row_fill(row),
-            utc_clock(row.updated_at),
+            row.updated_at.isoformat()[11:19],  # moments are UTC
             row.headline or "",
         )
     ).lower()
-    return all(word in text for word in words)
