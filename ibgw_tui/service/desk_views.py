@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -11,14 +12,14 @@ from ibgw_tui.core.cases import Case
 from ibgw_tui.core.context import Market, OrderTerms
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.edits import Comparison, differences
-from ibgw_tui.core.errors import NotFound
+from ibgw_tui.core.errors import ErrorCode, NotFound
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, TERMINAL, Status
 from ibgw_tui.core.orders import EXIT_FIELDS, OrderIntent, order_sentence
 from ibgw_tui.core.policy import LimitPolicy
 from ibgw_tui.core.prices import notional_of, reference_price, worst_case_price
 from ibgw_tui.core.records import AuditEntry, OrderLine, OrderRecord, Tally
 from ibgw_tui.core.rules import DeskRules
-from ibgw_tui.core.terms import EXACT, CheckStatus, Mode, Money, Side
+from ibgw_tui.core.terms import EXACT, CheckStatus, KillSwitch, Mode, Money, Side
 from ibgw_tui.service.assessment import SESSION_FRESH_SECONDS, case_of, managed, read_checklist, stored_facts
 from ibgw_tui.service.batch_views import BatchReader
 from ibgw_tui.service.health import AuditHealth
@@ -84,7 +85,10 @@ class Views:
 
     def queue(self, *, limit: int = 1000) -> list[OrderRow]:
         """Orders that wait for the operator or for the hold-back, oldest first."""
-        return [order_row(line) for line in self._store.lines(statuses=sorted(OPEN), limit=limit)]
+        is_open = self._store.switch().state is KillSwitch.OPEN
+        return [
+            _as_of_now(order_row(line), line, is_open) for line in self._store.lines(statuses=sorted(OPEN), limit=limit)
+        ]
 
     def blotter(self, *, limit: int = 500) -> list[OrderRow]:
         """Everything at the broker, however old, and what has ended; newest first."""
@@ -232,6 +236,15 @@ class Views:
             session_start=self._rules.session_start(now),
         )
         return limit_bars(record, quote, now, policy, tally) + armed_bars(decision)
+
+
+def _as_of_now(row: OrderRow, line: OrderLine, switch_is_open: bool) -> OrderRow:
+    """The verdict was recorded with the kill switch of then, which is what changes most while an order waits."""
+    if not switch_is_open:
+        return replace(row, worst=CheckStatus.REFUSE)
+    if line.refusal_code == ErrorCode.LIVE_KILL_SWITCH_CLOSED.value:
+        return replace(row, worst=CheckStatus.OFF)
+    return row
 
 
 def order_row(line: OrderLine) -> OrderRow:

@@ -82,6 +82,24 @@ async def test_a_ticket_is_evaluated_anew_each_time(tmp_path: Path) -> None:
         assert ticket.quote_age_seconds == 31
 
 
+async def test_the_queue_says_what_the_kill_switch_makes_of_an_order_now(tmp_path: Path) -> None:
+    """The recorded verdict was made with the switch of then."""
+    async with bench_desk(tmp_path, opened=False) as desk:
+
+        async def worst() -> list[CheckStatus]:
+            return [row.worst for row in await desk.do(desk.views.queue)]
+
+        await desk.pending()
+        assert await worst() == [CheckStatus.REFUSE]
+        await desk.compared()
+        await desk.do(lambda: desk.review.open_switch("start of day"))
+        assert await worst() == [CheckStatus.OFF], "nothing else stood against it; the ticket tells"
+        await desk.pending()
+        assert await worst() == [CheckStatus.OFF, CheckStatus.PASS]
+        await desk.do(lambda: desk.review.close_switch("lunch"))
+        assert await worst() == [CheckStatus.REFUSE, CheckStatus.REFUSE]
+
+
 async def test_the_hold_back_counts_down(tmp_path: Path) -> None:
     async with bench_desk(tmp_path) as desk:
         record = await desk.approved()
