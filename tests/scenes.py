@@ -285,6 +285,25 @@ async def unusual(stage: Stage) -> None:
     await _armed(stage)
 
 
+async def edit(stage: Stage) -> None:
+    """The form with which the operator puts other numbers into an order."""
+    await stage.select(stage.refs[0])
+    await _shown_as_approvable(stage)
+    await stage.press_for("e", "EditScreen")
+    await stage.pilot.pause(0.3)
+
+
+async def batch(stage: Stage) -> None:
+    """Three dull orders that are alike, marked and reviewed together."""
+    for ref in stage.refs[2:5]:
+        await stage.select(ref)
+        await _shown_as_approvable(stage)
+        await stage.pilot.press("space")
+    await _says(stage, "3 marked")
+    await stage.press_for("v", "BatchScreen")
+    await _armed(stage)
+
+
 async def some_are_done(stage: Stage) -> None:
     """Two filled, one working, one rejected. One step of the market, so that the prices are the same each time."""
     for number in (0, 2, 6):
@@ -411,6 +430,8 @@ SCENES: tuple[Scene, ...] = (
     Scene("hostile", desk, orders=(("intern-bot", HOSTILE),)),
     Scene("review", review),
     Scene("unusual", unusual),
+    Scene("edit", edit),
+    Scene("batch", batch, orders=SPREE),
     Scene("blotter", blotter, before=some_are_done),
     Scene("refused", refused),
     Scene("closed", closed),
