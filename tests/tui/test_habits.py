@@ -348,6 +348,7 @@ async def test_a_read_only_terminal_offers_no_deciding_key_and_says_what_it_is()
     async with running(desk) as (app, pilot):
         text = await shows(pilot, "READ-ONLY")
         footer = text.splitlines()[-1]
+        assert "kill switch" not in footer
         for name in ("approve", "reject", "cancel_all"):
             assert f" {BY_ID[name].footer} {BY_ID[name].label}" not in footer
         await pilot.press("a", "Y", "r", "x", "X", "s", "u", "w")
