@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -19,13 +19,15 @@ from ibgw_tui.core.policy import LimitPolicy
 from ibgw_tui.core.prices import notional_of, reference_price, worst_case_price
 from ibgw_tui.core.records import AuditEntry, OrderLine, OrderRecord, Tally
 from ibgw_tui.core.rules import DeskRules
-from ibgw_tui.core.terms import EXACT, CheckStatus, KillSwitch, Mode, Money
+from ibgw_tui.core.terms import EXACT, CheckStatus, KillSwitch, Mode, Money, Side
 from ibgw_tui.service.assessment import SESSION_FRESH_SECONDS, case_of, managed, read_checklist, stored_facts
+from ibgw_tui.service.batch_views import BatchReader
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.standing import obstacles, unexplained
 from ibgw_tui.service.suggesting import suggestion
 from ibgw_tui.service.views import (
     SESSION_BAR,
+    Batch,
     DeskState,
     ExecutionRow,
     LimitBar,
@@ -134,7 +136,21 @@ class Views:
             first_trade=self._is_first_trade(record, position),
             passing=suggestion(self._store, record, case),
             compared=self._compared(record),
+            open_besides=self._open_besides(record),
         )
+
+    def batch(self, order_refs: Sequence[str]) -> Batch:
+        """Several orders, decided one after another as if those before were sent. Raises NotFound."""
+        return BatchReader(self._store, self._rules, self._health, self.ticket).read(order_refs)
+
+    def _open_besides(self, record: OrderRecord) -> Decimal | None:
+        """Buys and sells are never netted: what is open on the other side may not fill."""
+        if record.preview is None:
+            return None
+        target = self._store.carrier(record.intent.modifies) if record.intent.modifies else None
+        besides = (record.order_ref, *((target.order_ref,) if target else ()))
+        exposure = self._store.exposure(record.intent.account, record.preview.contract.con_id, besides=besides)
+        return exposure.open_buys if record.intent.side is Side.BUY else exposure.open_sells
 
     def _compared(self, record: OrderRecord) -> tuple[Comparison, ...]:
         """With the working order that a modify changes, and with the revision that it follows."""

@@ -107,10 +107,18 @@ KEYS: tuple[Key, ...] = (
         "sees and you review like any other. Nothing is approved by it."),
     Key("ask_changes", ("b",), "b", "ask_changes", "give back", _DECIDE, Place.ORDERS,
         "Give the order back to the agent with what should be different: only a revision of it comes before you again."),
+    Key("mark", ("space",), "Space", "mark", "mark", _LOOK, Place.ORDERS,
+        "Mark the order under the cursor, or take its mark away: paper orders that are alike and pass everything can be "
+        "reviewed together. Esc takes all marks away."),
+    Key("review_marked", ("v",), "v", "review_marked", "review marked", _DECIDE, Place.ORDERS,
+        "Open the review of all marked orders: every order and what they add up to. Their number or a code is typed, "
+        "then Y; each is an approval of its own."),
     Key("submit", ("s",), "s", "submit", "send now", _DECIDE, Place.ORDERS,
         "Send an approved order now, without waiting for the rest of its hold-back."),
     Key("recall", ("u",), "u", "recall", "recall", _DECIDE, Place.ORDERS,
         "Take back an approval before it is sent."),
+    Key("recall_all", ("U",), "U", "recall_all", "recall all", _DECIDE, Place.ORDERS,
+        "Take back every approval that was not sent yet."),
     Key("write_off", ("w",), "w", "write_off", "write off", _DECIDE, Place.ORDERS,
         "Take an order in doubt as never placed, with a reason: only after the broker's records were looked up, or "
         "with a longer phrase. Nothing is sent."),

@@ -49,6 +49,8 @@ class Session:
         """Orders of which nobody can say what came of the last act, until the desk was read again."""
         self.floods: tuple[Flood, ...] = ()
         """Agents that stage faster than a person can read."""
+        self.marks: dict[str, str] = {}
+        """Orders to be reviewed together: reference -> digest of what was displayed when it was marked."""
         self.follow: tuple[str, str] | None = None
         """An order that was edited, and its revision: the cursor goes along, unless the operator has moved it."""
         self.big_enough = True

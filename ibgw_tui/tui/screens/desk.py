@@ -21,6 +21,7 @@ LONG = 500
 class DeskScreen(OrdersScreen):
     COLUMNS: ClassVar[Sequence[Column]] = QUEUE
     view = "desk"
+    marks_here = True
     title_word = "orders that wait"
     no_ticket = Content("\n Choose an order: its ticket stands here.")
 

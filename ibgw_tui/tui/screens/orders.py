@@ -45,6 +45,8 @@ class OrdersScreen(BoardScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Place.ORDERS)]
     COLUMNS: ClassVar[Sequence[Column]] = ()
     START_AT_END = False
+    marks_here = False
+    """Whether orders of this list can be marked."""
     title_word = ""
     no_ticket = Content("")
 
@@ -115,6 +117,7 @@ class OrdersScreen(BoardScreen):
             if not self._recalled:
                 self._recall()
             self._follow()
+            self._keep_marks(orders)
         is_empty = not orders.rows.shown
         self._box.set_class(is_empty, "-empty")
         if is_empty:
@@ -127,6 +130,14 @@ class OrdersScreen(BoardScreen):
         follow = self.session.follow
         if follow is not None and (self.orders.cursor != follow[0] or self.orders.select(follow[1])):
             self.session.follow = None
+
+    def _keep_marks(self, orders: OrderList) -> None:
+        """A mark goes with the last moment in which its order waited for the operator."""
+        marks = self.session.marks
+        if self.marks_here:
+            for ref in [ref for ref in marks if not orders.waits(ref)]:
+                del marks[ref]
+            orders.show_marks(marks)
 
     def _show_titles(self) -> None:
         orders = self.orders
@@ -141,6 +152,8 @@ class OrdersScreen(BoardScreen):
         unlisted = self.unlisted()
         if unlisted:
             told.append(f"{unlisted:,} newer ones not listed")
+        if self.marks_here and self.session.marks:
+            told.append(f"{len(self.session.marks)} marked")
         if self._order_name:
             told.append(f"by {self._order_name}")
         if rows.below:
@@ -197,6 +210,8 @@ class OrdersScreen(BoardScreen):
             self.focus_list()
         elif self._filter:
             self.filter_input.action_leave_filter()
+        elif self._deciding.batch.clear():
+            self.show_body()
         self.call_after_refresh(self.show_footer)
 
     def focus_list(self) -> None:
@@ -219,6 +234,8 @@ class OrdersScreen(BoardScreen):
             read_only=session.port.read_only,
             may_decide=session.may_decide,
             working=len(session.at_broker()),
+            marked=len(session.marks) if self.marks_here else 0,
+            held=len(session.held_back()),
         )
 
     # ---- actions
@@ -295,6 +312,17 @@ class OrdersScreen(BoardScreen):
 
     def action_ask_changes(self) -> None:
         self._deciding.ask_changes(self.ticket_pane.ticket, self.orders.selected)
+
+    def action_mark(self) -> None:
+        if self.marks_here and self._deciding.batch.mark(self.ticket_pane.ticket, self.orders.selected):
+            self.show_body()
+            self.show_footer()
+
+    def action_review_marked(self) -> None:
+        self._deciding.batch.review(self.orders.rows.hidden)
+
+    def action_recall_all(self) -> None:
+        self._deciding.batch.recall_all()
 
     def action_submit(self) -> None:
         self._deciding.submit(self.orders.selected)

@@ -40,6 +40,9 @@ class Situation:
     read_only: bool = False
     may_decide: bool = True
     working: int = 0
+    marked: int = 0
+    held: int = 0
+    """Approved and not sent yet."""
 
 
 def offers(now: Situation) -> tuple[list[Offer], list[Offer]]:
@@ -47,6 +50,9 @@ def offers(now: Situation) -> tuple[list[Offer], list[Offer]]:
     left: list[Offer] = []
     if now.selected is not None and now.may_decide and not now.read_only:
         left += _deciding(now.selected, approvable=now.approvable)
+    if now.may_decide and not now.read_only and now.view in ORDER_VIEWS:
+        left += [_offer("review_marked")] if now.marked > 1 else []
+        left += [_offer("recall_all")] if now.held > 1 else []
     if now.working and now.may_decide and not now.read_only and now.view in ORDER_VIEWS:
         left.append(_offer("cancel_all"))
     if now.in_ticket:

@@ -40,6 +40,7 @@ class OrderList(LineList[OrderRow]):
         self._clock = clock
         self._fates: Mapping[str, OrderRow] = {}
         self._ordering = 0
+        self._marked: frozenset[str] = frozenset()
         self._texts: dict[str, tuple[OrderRow, str]] = {}
 
     def show_orders(self, rows: Iterable[OrderRow], fates: Mapping[str, OrderRow]) -> None:
@@ -49,6 +50,16 @@ class OrderList(LineList[OrderRow]):
         for row in self.rows.shown:
             if self.rows.is_gone(row) and before.get(row) != fates.get(row):
                 self._repaint(row)
+
+    def waits(self, ref: str) -> bool:
+        """Whether this order is listed and waits for the operator."""
+        return self.rows.knows(ref) and not self.rows.is_gone(ref) and self.rows.value(ref).status is Status.PENDING
+
+    def show_marks(self, refs: Iterable[str]) -> None:
+        """These orders are marked, and no others."""
+        before, self._marked = self._marked, frozenset(refs)
+        for row in before ^ self._marked:
+            self._repaint(row)
 
     @property
     def selected(self) -> OrderRow | None:
@@ -65,7 +76,8 @@ class OrderList(LineList[OrderRow]):
         if self.rows.is_gone(row):
             fate = self._fates.get(row)
             return tombstone_line(value, fate, self._columns, self._clock(), cursor=cursor, width=width)
-        return order_line(value, self._columns, self._clock(), cursor=cursor, width=width)
+        marked = row in self._marked
+        return order_line(value, self._columns, self._clock(), cursor=cursor, width=width, marked=marked)
 
     def on_resize(self, event: events.Resize) -> None:
         self._columns = fitting(self._all_columns, self.line_width)
