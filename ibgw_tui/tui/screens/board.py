@@ -28,7 +28,7 @@ from ibgw_tui.tui.widgets.results import Results
 from ibgw_tui.tui.widgets.view_bar import ViewBar, ViewChosen
 
 HUGE = 240
-"""From so many columns on a list has room for all of its own."""
+"""From so many columns on list and ticket both have room for more."""
 TALL = 36
 """From so many lines on there is room for three lines of results."""
 

@@ -65,7 +65,7 @@ def offers(now: Situation) -> tuple[list[Offer], list[Offer]]:
         _offer(key) for key in ("filter", "newest", "jump", "copy", "save", "order_by", "palette") if _means(key, now)
     ]
     kill = Offer(BY_ID["kill"].footer, "CLOSE kill switch" if now.switch_open else "open kill switch")
-    return left, [kill, _offer("help"), _offer("quit")]
+    return left, [*([] if now.read_only else [kill]), _offer("help"), _offer("quit")]
 
 
 def _means(key: str, now: Situation) -> bool:
