@@ -173,7 +173,7 @@ def main():
     if given.task == "coverage":
         return run_steps(coverage())
     if given.task == "test":
-        return run_steps([*checks(), ("tests", [PYTHON, "-m", "pytest", "-q", "-n", "3", *rest])])
+        return run_steps([*checks(), ("tests", [PYTHON, "-m", "pytest", "-q", "-n", "2", *rest])])
     return 0
 
 
