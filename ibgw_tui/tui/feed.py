@@ -25,7 +25,7 @@ EVERY = 1.0
 LISTS_EVERY = 5.0
 """The lists are read when the audit log grew (every change of an order is in it), and at least so often."""
 GATHER = 0.03
-"""Rings that come so close together are one reading."""
+"""Between a reading and the next one. The first ring is answered at once; those that come meanwhile are one reading."""
 PATIENCE = 3.0
 """A reading that takes longer is a feed that is down."""
 
@@ -42,6 +42,7 @@ class Feed:
         self._show_ticket = show_ticket
         self._rung = asyncio.Event()
         self._due_at = 0.0
+        self._read_at = 0.0
         self._everything = True
         self._lists_read_at = 0.0
         self._audit_seq = -1
@@ -72,7 +73,7 @@ class Feed:
             except TimeoutError:
                 pass
             else:
-                await asyncio.sleep(GATHER)
+                await asyncio.sleep(max(0.0, self._read_at + GATHER - time.monotonic()))
         if time.monotonic() >= self._due_at:
             self._everything, self._due_at = True, time.monotonic() + EVERY
 
@@ -95,13 +96,12 @@ class Feed:
             await asyncio.sleep(EVERY)
         else:
             self._up()
+        self._read_at = time.monotonic()
 
     async def _read(self) -> None:
         port, session = self._session.port, self._session
         wanted, everything, unknown = self._wanted(), self._everything, frozenset(session.unknown)
         self._everything = False
-        if wanted is not None:
-            await self._read_ticket(wanted)
         if everything:
             session.desk = await port.desk()
             due = time.monotonic() - self._lists_read_at >= LISTS_EVERY
@@ -111,6 +111,8 @@ class Feed:
                 self._audit_seq, self._lists_read_at = session.desk.audit_seq, time.monotonic()
             session.unknown -= unknown  # what is shown now was read after the act
             session.on_change()
+        if wanted is not None:
+            await self._read_ticket(wanted)
         self.readings += 1
 
     async def _read_ticket(self, ref: str) -> None:
