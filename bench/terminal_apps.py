@@ -5,12 +5,16 @@ screen over more rows than the desk hands out.
     python -m bench.terminal_apps table ROWS [--cells]
     python -m bench.terminal_apps rows ROWS [--cells]
     python -m bench.terminal_apps stored CONFIG ROWS
+    python -m bench.terminal_apps agent CONFIG
+    python -m bench.terminal_apps day CONFIG ORDERS
 """
 
 from __future__ import annotations
 
 import argparse
 import asyncio
+import sys
+import time
 from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
@@ -149,16 +153,63 @@ def stored(config: Path, count: int) -> None:
     asyncio.run(run())
 
 
+def agent(config: Path) -> None:
+    """Stages an order of so many shares for every number on stdin, says when it was committed, and withdraws it at '-'."""
+    from ibgw_tui.config import load_config
+    from ibgw_tui.wiring.agent_side import open_agent_side
+
+    with open_agent_side(load_config(config, {}, {}), "bench") as side:
+        print("ready", flush=True)
+        order_ref = ""
+        for line in sys.stdin:
+            if line.strip() == "-":
+                side.staging.withdraw(order_ref)
+                continue
+            order_ref = side.staging.stage(_an_order(line.strip())).record.order_ref
+            print(time.monotonic(), flush=True)
+
+
+def day(config: Path, count: int) -> None:
+    """Stages `count` orders as fast as the desk previews them, each withdrawn when ten newer ones wait."""
+    from ibgw_tui.config import load_config
+    from ibgw_tui.store import OrderStore
+    from ibgw_tui.service.staging import Staging
+    from ibgw_tui.wiring.clock import make_order_ref, utc_now
+    from ibgw_tui.wiring.paths import resolve_home
+
+    # Not as an automated actor, who would rest between two commits: a day has to pass in minutes.
+    store = OrderStore.open(resolve_home(load_config(config, {}, {})).database, clock=utc_now)
+    staging = Staging(store, principal="bench", make_ref=make_order_ref, max_pending=100)
+    print("ready", flush=True)
+    waiting: list[str] = []
+    for number in range(count):
+        waiting.append(staging.stage(_an_order(str(1 + number % 90))).record.order_ref)
+        time.sleep(0.005)
+        if len(waiting) > 10:
+            staging.withdraw(waiting.pop(0))
+        if number % 100 == 99:
+            print(number + 1, flush=True)
+    for order_ref in waiting:
+        staging.withdraw(order_ref)
+    store.close()
+
+
+def _an_order(quantity: str) -> dict[str, str]:
+    return {"account": "DU1234567", "symbol": "AAPL", "side": "buy", "quantity": quantity, "limit_price": "99.00"}
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("which", choices=["minimal", "table", "rows", "stored"])
+    parser.add_argument("which", choices=["minimal", "table", "rows", "stored", "agent", "day"])
     parser.add_argument("arguments", nargs="*")
     parser.add_argument("--cells", action="store_true", help="20 cells change ten times a second")
     given = parser.parse_args()
     if given.which == "minimal":
         minimal()
-    elif given.which == "stored":
-        stored(Path(given.arguments[0]), int(given.arguments[1]))
+    elif given.which == "agent":
+        agent(Path(given.arguments[0]))
+    elif given.which in ("stored", "day"):
+        {"stored": stored, "day": day}[given.which](Path(given.arguments[0]), int(given.arguments[1]))
     else:
         {"table": table, "rows": rows}[given.which](int(given.arguments[0]), cells=given.cells)
 

@@ -49,7 +49,7 @@ class OrdersScreen(BoardScreen):
         self._feed = feed
         self._filter = ""
         self._order_name = ""
-        self._titled = self._columns = Content("")
+        self._titled = self._columns = self._told_empty = Content("")
         clock = session.port.clock
         self.orders = OrderList(self.COLUMNS, clock=clock, start_at_end=self.START_AT_END, name="orders")
         self.ticket_pane = TicketPane(clock=clock, empty=self.no_ticket)
@@ -88,7 +88,9 @@ class OrdersScreen(BoardScreen):
         self._box.set_class(is_empty, "-empty")
         if is_empty:
             text = self.empty_text() if lists is not None else Content(" reading the desk ...")
-            self._empty.update(text)
+            if not self._told_empty.is_same(text):
+                self._told_empty = text
+                self._empty.update(text)
         self._show_titles()
 
     def _follow(self) -> None:
