@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
 CELLS = 20
 CHANGES_PER_SECOND = 10
-READY = "ROW-0000001"
+READY = "ROW-00000"
+"""What the first row of either list begins with."""
 
 
 def minimal() -> None:
@@ -104,7 +105,7 @@ def rows(count: int, *, cells: bool) -> None:
             return replace(found, record=replace(found.record, order_ref=order_ref))
 
         def change(self, turn: int) -> None:  # type: ignore[override]
-            for number in range(CELLS):
+            for number in range(1, 1 + CELLS):  # below the cursor: the ticket is another matter
                 price = Decimal(100 + turn % 90) + Decimal(number) / 100
                 self.crowd[number] = replace(self.crowd[number], limit_price=price)
             self.write("order.price", "agent", "agent-1")

@@ -86,6 +86,8 @@ class OrdersScreen(BoardScreen):
             self._follow()
         is_empty = not orders.rows.shown
         self._box.set_class(is_empty, "-empty")
+        if not is_empty and self.focused is None:
+            self.call_after_refresh(self._focus_again)
         if is_empty:
             text = self.empty_text() if lists is not None else Content(" reading the desk ...")
             if not self._told_empty.is_same(text):
@@ -98,6 +100,11 @@ class OrdersScreen(BoardScreen):
         follow = self.session.follow
         if follow is not None and (self.orders.cursor != follow[0] or self.orders.select(follow[1])):
             self.session.follow = None
+
+    def _focus_again(self) -> None:
+        """An empty list is not drawn, and what is not drawn loses the keys: they come back with the first order."""
+        if self.is_active and self.focused is None:
+            self.focus_list()
 
     def _show_titles(self) -> None:
         orders = self.orders
