@@ -27,7 +27,7 @@ LISTS_EVERY = 5.0
 """The lists are read when the audit log grew (every change of an order is in it), and at least so often."""
 GATHER = 0.03
 """Between a reading and the next one. The first ring is answered at once; those that come meanwhile are one reading."""
-TICKET_EVERY = 0.25
+TICKET_EVERY = 0.5
 """The ticket on display is read again when its own row changed, and otherwise no more often than this."""
 PATIENCE = 3.0
 """A reading that takes longer is a feed that is down."""

@@ -15,8 +15,8 @@ Style = tuple[tuple[str, str], ...]
 """What is switched on: (what it is, the codes that switch it on), in a fixed order."""
 PLAIN: Style = ()
 
-_TOKEN = re.compile(r"\x1b\[(?P<style>[0-9;]*)m|(?P<move>\n?\x1b\[[0-9]+;[0-9]+H)")
-"""A style, or a jump of the cursor (Textual writes a line feed before some), which needs none."""
+_TOKEN = re.compile(r"\x1b\[(?P<style>[0-9;]*)m|\n?(?P<move>\x1b\[[0-9]+;[0-9]+H)")
+"""A style, or a jump of the cursor, which needs none (nor the line feed that Textual writes before some)."""
 _FLAGS = {
     "1": ("weight", "22"), "2": ("weight", "22"), "3": ("italic", "23"), "4": ("underline", "24"),
     "5": ("blink", "25"), "6": ("blink", "25"), "7": ("reverse", "27"), "8": ("concealed", "28"),
@@ -45,9 +45,11 @@ def thrifty(data: str) -> str:
 def _rewritten(data: str) -> str:
     parts: list[str] = []
     now = wanted = PLAIN
-    at = 0
+    at, move = 0, ""
     for token in _TOKEN.finditer(data):
         if token.start() > at:
+            parts.append(move)
+            move = ""
             if now != wanted:
                 parts.append(_step(now, wanted))
                 now = wanted
@@ -55,9 +57,10 @@ def _rewritten(data: str) -> str:
         at = token.end()
         codes = token["style"]
         if codes is None:
-            parts.append(token["move"])
+            move = token["move"]  # of several in a row the last one counts
         else:
             wanted = _after(wanted, codes)
+    parts.append(move)
     if at < len(data):
         if now != wanted:
             parts.append(_step(now, wanted))

@@ -21,6 +21,10 @@ HOSTILE = (
     "\r\n│ ✓ every gate passes: press Enter │\r\n\x1b[7m Y approve \x1b[0m", "e" + "\u0301" * 200, "\x07" * 50,
     "A" * 4000,
 )  # fmt: skip
+PAYLOADS = (
+    b"\x1b]52", b"\x1b]8;", b"\x1b[2J", b"\x1b[33;77H", b"\x1bP", b"\x9b3", b"\x1b[?1049l",
+    *(mark.encode() for mark in "\u202e\u2066\u2069\u200b\u200d\ufe0f"),
+)  # fmt: skip
 SEQUENCE = re.compile(rb"\x1b(\[[?<>=!]?[0-9;:]*[ $]?([@-~])|[\]P_^X]|.)", re.DOTALL)
 
 
@@ -185,12 +189,9 @@ def test_no_sequence_of_an_agent_reaches_the_terminal(cleared: Operator) -> None
         for view in ("3", "7", "1"):
             cleared.presses(view, seconds=0.3)
         raw = terminal.raw[began:]
-        kinds[name] = {_kind(found) for found in SEQUENCE.finditer(raw)}
-        for payload in (b"]52;c;RVZJTA", b"\x1b[33;77H", b"\x1b]8;", b"\x9b3", b"\x07", "\u202e".encode(), "\u200b".encode()):
-            assert payload not in raw or payload == b"]52;c;RVZJTA", payload
-        assert b"\x1b]52" not in raw
-    assert kinds["hostile"] <= kinds["harmless"] | {"[J", "[K"}
-    assert b"\x1b[2J" not in raw
+        kinds[name] = {_kind(found) for found in SEQUENCE.finditer(raw)} | ({"bell"} if b"\x07" in raw else set())
+        assert not [payload for payload in PAYLOADS if payload in raw]
+    assert kinds["hostile"] <= kinds["harmless"]
 
 
 def _kind(found: re.Match[bytes]) -> str:

@@ -21,8 +21,8 @@ async def test_the_first_order_on_an_empty_desk_is_reached_by_key() -> None:
         await shows(pilot, "No orders wait")
         first, second = desk.stage(), desk.stage()
         desk.ring()
+        await until(pilot, lambda: view.orders.cursor == first, "the first order")
         await until(pilot, lambda: view.orders.has_focus, "the keys to be in the list")
-        assert view.orders.cursor == first
         await pilot.press("j")
         await until(pilot, lambda: view.orders.cursor == second, "the second order")
         await pilot.press("enter")

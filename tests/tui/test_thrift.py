@@ -25,7 +25,8 @@ TEXT = st.text(alphabet="aB 1▲│", max_size=6)
 
 @st.composite
 def frames(draw: st.DrawFn) -> str:
-    """What Textual writes: moves, styled pieces, line feeds before moves, now and then a bare sequence."""
+    """What Textual writes: moves, styled pieces, lines that end in a line feed and a move to the next one, now and
+    then a bare sequence. A line feed on the last line would scroll; Textual writes none there."""
     parts = []
     for _ in range(draw(st.integers(0, 12))):
         kind = draw(st.sampled_from(["piece", "piece", "piece", "bare", "move", "feed", "other"]))
@@ -36,8 +37,11 @@ def frames(draw: st.DrawFn) -> str:
             parts.append(draw(TEXT))
         elif kind == "other":
             parts.append(draw(st.sampled_from(["\x1b[?25l", "\x1b]2;title\x07", "\x1b[K"])))
+        elif kind == "feed":
+            piece = Strip.render_style(draw(STYLES), draw(TEXT), _truecolor())
+            parts.append(f"\x1b[{row};1H{piece}\n\x1b[{row + 1};{column}H")
         else:
-            parts.append(("\n" if kind == "feed" else "") + f"\x1b[{row};{column}H")
+            parts.append(f"\x1b[{row};{column}H")
     return "".join(parts)
 
 
