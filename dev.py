@@ -32,6 +32,7 @@ TASKS = {
     "check": "run the checks without the tests",
     "coverage": "measure that the tests of the core reach every branch of it",
     "mutation": "put small faults into the core, one at a time, and see that a test fails (--module NAME, --sample N)",
+    "bench": "measure everything, each beside a comparison in the same run (NAME ..., --quick, --json FILE)",
     "setup": "only make .venv and install into it",
     "screenshots": "make the pictures in screenshots/ anew",
 }
@@ -165,6 +166,8 @@ def main():
         return subprocess.call([PYTHON, "-m", "tests.screenshots", *rest], cwd=ROOT)
     if given.task == "mutation":
         return subprocess.call([PYTHON, "-m", "tests.mutation", *rest], cwd=ROOT)
+    if given.task == "bench":
+        return subprocess.call([PYTHON, "-m", "bench", *rest], cwd=ROOT)
     if given.task == "check":
         return run_steps(checks())
     if given.task == "coverage":

@@ -5,14 +5,13 @@
 The floor, measured in the same run over the same file, is what no verification can go below: fetching the
 bytes and one SHA-256 of each, on one core. Two logs: lean entries of about 300 bytes (acknowledgements,
 fills, the switch), and the mix this program writes, in which every preview, approval and submit carries
-its decision with all findings. Targets: above 500,000 lean entries a second, the look at start under 5 ms.
+the digest of its decision. Aims: above 500,000 entries a second, the look at start under 5 ms.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
-import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -21,6 +20,7 @@ from typing import Any
 
 import apsw
 
+from bench.report import Figure, of_times, run
 from ibgw_tui.core.audit import GENESIS, chain_hash, entry_bytes
 from ibgw_tui.core.checkpoint import Checkpoint
 from ibgw_tui.service.verifying import quick_look
@@ -99,19 +99,23 @@ def timed(act: Callable[[], object]) -> float:
     return time.perf_counter() - began
 
 
-def full(name: str, path: Path, size: float, count: int, rounds: int) -> None:
+def full(name: str, path: Path, size: float, count: int, rounds: int) -> Figure:
     floors, verified = [], []
     for _ in range(rounds):  # in turns: a busy machine slows both
         floors.append(count / timed(lambda: plain(path)))
         verified.append(count / timed(lambda: verify(path)))
-    floor, best = max(floors), max(verified)
-    print(
-        f"{name}: {best / floor:.2f} of the floor  ({best:,.0f} entries/s; floor {floor:,.0f}; "
-        f"{count:,} entries of {size:,.0f} bytes)"
+    return Figure(
+        f"full verification, {name}: {count:,} of {size:,.0f} bytes",
+        max(verified),
+        "entries/s",
+        beside="fetching and one SHA-256 of each",
+        base=max(floors),
+        aim=500_000,
+        is_rate=True,
     )
 
 
-def at_start(path: Path, folder: Path, count: int, rounds: int) -> None:
+def at_start(path: Path, folder: Path, count: int, rounds: int) -> Figure:
     """The look at start, on the store's own connection, with a checkpoint a thousand entries ago."""
     saved = Checkpoints(folder, path)
     store = OrderStore.open(path, clock=SettableClock())
@@ -123,12 +127,8 @@ def at_start(path: Path, folder: Path, count: int, rounds: int) -> None:
     looks = [timed(lambda: quick_look(store.chain, saved)) for _ in range(rounds)]
     floors = [timed(lambda: _tail(store, count)) for _ in range(rounds)]
     store.close()
-    look, floor = statistics.median(looks) * 1000, statistics.median(floors) * 1000
-    worst = sorted(looks)[int(rounds * 0.99)] * 1000
-    print(
-        f"look at start: {look / floor:.2f} times the floor  ({look:.2f} ms p50, {worst:.2f} ms p99; fetching and "
-        f"hashing the {SINCE:,} entries alone {floor:.2f} ms; log of {count:,})"
-    )
+    beside = f"fetching and hashing the {SINCE:,} entries"
+    return of_times(f"look at start, log of {count:,}", looks, beside=beside, base=floors, aim=5)
 
 
 def _tail(store: OrderStore, count: int) -> None:
@@ -137,20 +137,25 @@ def _tail(store: OrderStore, count: int) -> None:
             hashlib.sha256(entry).digest()
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--entries", type=int, default=500_000, help="lean entries")
-    parser.add_argument("--own", type=int, default=60_000, help="entries of the program's own mix")
-    parser.add_argument("--rounds", type=int, default=5)
-    given = parser.parse_args()
+def measure(given: argparse.Namespace) -> list[Figure]:
+    found = []
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
         for kind, kinds, count in (("lean", lean(), given.entries), ("own mix", own(folder / "lived"), given.own)):
             path = folder / kind.replace(" ", "-") / "desk.sqlite3"
             size = build(path, kinds, count)
-            full(f"full verification, {kind} entries", path, size, count, given.rounds)
-            at_start(path, folder / "witness", count, 200)
+            found.append(full(f"{kind} entries", path, size, count, given.rounds))
+            found.append(at_start(path, folder / "witness", count, 200))
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--entries", type=int, default=500_000, help="lean entries")
+    parser.add_argument("--own", type=int, default=60_000, help="entries of the program's own mix")
+    parser.add_argument("--rounds", type=int, default=5)
+    return run(parser, measure)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

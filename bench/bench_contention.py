@@ -12,13 +12,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import os
-import statistics
 import tempfile
 import time
 from pathlib import Path
 
+from bench.report import Figure, of_times, run
 from tests.service.bench_desk import bench_desk
-from tests.service.contention import Times, percentile, runaway_agents, work_beside
+from tests.service.contention import Times, runaway_agents, work_beside
 
 ARM_EVERY = 8
 THINK_SECONDS = 0.02
@@ -40,43 +40,44 @@ def bare_appends(folder: Path, rounds: int = 300) -> list[float]:
     return times
 
 
-async def measure(folder: Path, agents: int, rounds: int) -> Times:
+async def beside(folder: Path, agents: int, rounds: int) -> Times:
     async with bench_desk(folder, max_pending_per_agent=100_000) as desk:
         references = [(await desk.pending()).order_ref for _ in range(rounds)]
         with runaway_agents(desk.path, agents):
             return await work_beside(desk, references, arm_every=ARM_EVERY, think=THINK_SECONDS)
 
 
-def main() -> None:
+def measure(given: argparse.Namespace) -> list[Figure]:
+    found = []
+    for agents in dict.fromkeys((0, 1, given.agents)):
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=given.folder) as name:
+            floor = bare_appends(Path(name))
+            times = asyncio.run(beside(Path(name), agents, given.rounds))
+            floor += bare_appends(Path(name))
+        note = f"{times.commits / times.seconds:,.0f} audit entries a second of everybody"
+        for what, taken, aim in (("approve", times.approve, 20), ("close the switch", times.arm, 50)):
+            found.append(
+                of_times(
+                    f"{what}, beside {agents} agents that commit without pause",
+                    taken,
+                    beside="append + fdatasync",
+                    base=floor,
+                    aim_p99=aim,
+                    note=note,
+                )
+            )
+    return found
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--agents", type=int, default=7)
     parser.add_argument("--rounds", type=int, default=400)
     parser.add_argument(
         "--folder", type=Path, default=None, help="where the database is made (default: a temporary folder)"
     )
-    given = parser.parse_args()
-    alone: Times | None = None
-    for agents in dict.fromkeys((0, 1, given.agents)):
-        with tempfile.TemporaryDirectory(prefix="bench-", dir=given.folder) as name:
-            floor = bare_appends(Path(name))
-            times = asyncio.run(measure(Path(name), agents, given.rounds))
-            floor += bare_appends(Path(name))
-        base = statistics.median(floor) * 1000
-        alone = alone or times
-        print(f"{agents} agents, {times.commits / times.seconds:.0f} audit entries a second of everybody")
-        for name, taken, without, target in (
-            ("approve", times.approve, alone.approve, 20),
-            ("close the switch", times.arm, alone.arm, 50),
-        ):
-            half, rare, most = percentile(taken, 50), percentile(taken, 99), max(taken) * 1000
-            print(
-                f"  {name:<17} {half / percentile(without, 50):5.2f} x alone at the median, "
-                f"{rare / percentile(without, 99):5.2f} x at p99; {half / base:6.1f} x and {rare / base:6.1f} x the floor"
-                f"   ({half:.2f} / {rare:.2f} ms, longest {most:.2f}; target p99 {target} ms: "
-                f"{'met' if rare < target else 'MISSED'})"
-            )
-        print(f"  floor             append + fdatasync {base:.3f} ms at the median, {percentile(floor, 99):.3f} at p99")
+    return run(parser, measure)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

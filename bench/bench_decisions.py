@@ -17,6 +17,7 @@ from datetime import timedelta
 from decimal import Decimal
 from typing import Any
 
+from bench.report import Figure, run
 from ibgw_tui.core.cases import Case, parse_case, read_json
 from ibgw_tui.core.context import Hours, PositionFacts, WhatIfFacts
 from ibgw_tui.core.orders import Session, canonical_json
@@ -78,30 +79,35 @@ def measure(act: Callable[[], object], rounds: int) -> tuple[float, float]:
     return statistics.median(times) / 1000, times[len(times) * 99 // 100] / 1000
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rounds", type=int, default=20_000)
-    rounds = parser.parse_args().rounds
-    floor, floor_p99 = measure(bare_checks, rounds)
-    print(f"{'twenty bare decimal checks (floor)':38} {floor:8.1f} us median {floor_p99:8.1f} us p99")
+def figures(given: argparse.Namespace) -> list[Figure]:
+    rounds = given.rounds
+    floor, _ = measure(bare_checks, rounds)
+    found = []
     for name, case in cases().items():
-        assert case.decide().allowed, case.decide().message
+        decision = case.decide()
+        assert decision.allowed, decision.message
         median, p99 = measure(case.decide, rounds)
-        told = f"{len(case.decide().findings)} findings"
-        print(
-            f"{name + ', ' + told:38} {median:8.1f} us median {p99:8.1f} us p99   "
-            f"{median / floor:5.1f} x floor   {1_000_000 / median:9,.0f} a second"
-        )
+        what = f"decision: {name}, {len(decision.findings)} findings"
+        beside = "twenty bare decimal checks"
+        found.append(Figure(what, median, "us", p99, beside, floor, aim=60 if name == "example policy" else None))
     case = cases()["every check armed"]
     text = json.dumps(case.as_json())
-    for name, act in {
+    acts: dict[str, Callable[[], object]] = {
         "reading a case": lambda: parse_case(read_json(text)),
         "writing a case": lambda: canonical_json(case.as_json()),
         "writing a decision": lambda: canonical_json(case.decide().as_json()),
-    }.items():
+    }
+    for name, act in acts.items():
         median, p99 = measure(act, rounds // 10)
-        print(f"{name:38} {median:8.1f} us median {p99:8.1f} us p99   {median / floor:5.1f} x floor")
+        found.append(Figure(name, median, "us", p99))
+    return found
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=20_000)
+    return run(parser, figures)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

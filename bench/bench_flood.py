@@ -12,27 +12,28 @@ import argparse
 import tempfile
 from pathlib import Path
 
+from bench.report import Figure, of_times, run
 from tests.flood import flood
 
 
+def measure(given: argparse.Namespace) -> list[Figure]:
+    with tempfile.TemporaryDirectory(prefix="ibgw-flood-") as folder:
+        found = flood(Path(folder), agents=given.agents, each=given.each, budget=given.budget)
+    if found.problems:
+        raise SystemExit("\n".join(f"PROBLEM: {problem}" for problem in found.problems))
+    what = f"orders of {found.agents} agents at once: {found.staged:,}, none lost, no key twice, every budget kept"
+    return [
+        Figure(what, found.staged / found.seconds, "orders/s", is_rate=True),
+        of_times("reading the queue meanwhile", found.looks),
+    ]
+
+
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--agents", type=int, default=20)
     parser.add_argument("--each", type=int, default=260)
     parser.add_argument("--budget", type=int, default=250)
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="ibgw-flood-") as folder:
-        found = flood(Path(folder), agents=options.agents, each=options.each, budget=options.budget)
-    looks = sorted(found.looks)
-    print(
-        f"{found.staged} orders of {found.agents} agents in {found.seconds:.1f} s: {found.staged / found.seconds:.0f} a second"
-    )
-    print(
-        f"queue read {len(looks)} times: median {looks[len(looks) // 2] * 1e3:.1f} ms, p99 {looks[len(looks) * 99 // 100] * 1e3:.1f} ms"
-    )
-    for problem in found.problems:
-        print(f"PROBLEM: {problem}")
-    return 1 if found.problems else 0
+    return run(parser, measure)
 
 
 if __name__ == "__main__":

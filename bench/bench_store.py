@@ -24,6 +24,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.bench_contention import bare_appends
+from bench.report import Figure, run
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.orders import BrokerOrder
 from ibgw_tui.service.hearing import hear
@@ -67,7 +68,7 @@ class Figures:
         return statistics.median(self.syncs[name])
 
 
-async def measure(folder: Path, size: int, rounds: int, counts: Counts) -> Figures:
+async def everything(folder: Path, size: int, rounds: int, counts: Counts) -> Figures:
     figures = Figures(size)
     async with bench_desk(folder, policies={"example": ROOMY}, max_pending_per_agent=MANY) as desk:
         desk.make_id = _names(f"{size}-{rounds}")
@@ -128,42 +129,56 @@ async def send(desk: BenchDesk, figures: Figures, counts: Counts, references: li
         await desk.do(lambda report=report: hear(desk.store, report, desk.lease_token))  # type: ignore[misc]
 
 
-def main() -> None:
+AIMS = {"approve": 1.0, "submit transaction": 3.0}
+
+
+def of_size(size: int, folder: Path, rounds: int) -> tuple[Figures, list[float], int]:
+    asyncio.run(make(folder, size))
+    floor = bare_appends(folder)
+    figures = asyncio.run(everything(folder, size, rounds, Counts()))
+    with counted() as counts:  # apart: counting in Python takes time of its own
+        figures.syncs = asyncio.run(everything(folder, size, COUNTED, counts)).syncs
+    floor += bare_appends(folder)
+    return figures, floor, (folder / "desk" / "desk.sqlite3").stat().st_size
+
+
+def measure(given: argparse.Namespace) -> list[Figure]:
+    found, results = [], []
+    for size in map(int, given.sizes.split(",")):
+        with tempfile.TemporaryDirectory(prefix="bench-", dir=given.folder) as name:
+            figures, floor, length = of_size(size, Path(name), given.rounds)
+        for name, taken in figures.taken.items():
+            note = f"{figures.syncs_each(name):.0f} syncs, {figures.work(name):.3f} ms on the processor"
+            found.append(
+                Figure(
+                    f"{name}, {size:,} orders ({length / 2**20:,.0f} MiB)",
+                    statistics.median(taken),
+                    "ms",
+                    figures.rare(name),
+                    "append + fdatasync",
+                    statistics.median(floor) * 1000,
+                    aim=AIMS.get(name),
+                    note=note,
+                )
+            )
+        results.append(figures)
+    if len(results) > 1:
+        for name in FLAT:
+            works = [one.work(name) for one in results]
+            what = f"{name}: largest file over smallest, on the processor"
+            found.append(Figure(what, max(works), "ms", beside="smallest", base=min(works), aim_ratio=2))
+    return found
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--sizes", default="1000,100000", help="orders in the file, separated by commas")
     parser.add_argument("--rounds", type=int, default=200)
     parser.add_argument(
         "--folder", type=Path, default=None, help="where the files are made (default: a temporary folder)"
     )
-    given = parser.parse_args()
-    results = []
-    for size in map(int, given.sizes.split(",")):
-        with tempfile.TemporaryDirectory(prefix="bench-", dir=given.folder) as name:
-            folder = Path(name)
-            asyncio.run(make(folder, size))
-            floor = bare_appends(folder)
-            figures = asyncio.run(measure(folder, size, given.rounds, Counts()))
-            with counted() as counts:  # apart: counting in Python takes time of its own
-                figures.syncs = asyncio.run(measure(folder, size, COUNTED, counts)).syncs
-            floor += bare_appends(folder)
-            bytes_of_file = (folder / "desk" / "desk.sqlite3").stat().st_size
-        base = statistics.median(floor) * 1000
-        print(f"{size:,} orders, {bytes_of_file / 2**20:,.0f} MiB; floor: append + fdatasync {base:.3f} ms", flush=True)
-        for name in figures.taken:
-            print(
-                f"  {name:<19} {figures.median(name) / base:6.2f} x the floor   {figures.syncs_each(name):.0f} syncs"
-                f"   ({figures.median(name):.3f} ms, p99 {figures.rare(name):.3f}, processor {figures.work(name):.3f})",
-                flush=True,
-            )
-        results.append(figures)
-    if len(results) > 1:
-        for name in FLAT:
-            walls, works = [one.median(name) for one in results], [one.work(name) for one in results]
-            print(
-                f"{name}: largest over smallest {max(walls) / min(walls):.2f} on the wall, "
-                f"{max(works) / min(works):.2f} on the processor; target below 2"
-            )
+    return run(parser, measure)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

@@ -18,7 +18,6 @@ from __future__ import annotations
 
 import argparse
 import asyncio
-import statistics
 import tempfile
 import time
 from collections.abc import AsyncIterator
@@ -29,7 +28,7 @@ from typing import Any
 
 from ib_async import IB, Contract, LimitOrder, Stock
 
-from bench.bench_contention import bare_appends
+from bench.report import Figure, of_times, run
 from ibgw_tui.core.broker import BrokerState, OrderReport, Report
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.service.asking import Asking
@@ -78,11 +77,6 @@ class Stamps:
             while order_ref not in self.answered:
                 self.news.clear()
                 await self.news.wait()
-
-
-def milliseconds(times: list[float]) -> str:
-    ordered = sorted(times)
-    return f"{statistics.median(ordered) * 1000:7.2f} ms median  {ordered[len(ordered) * 99 // 100] * 1000:7.2f} ms p99"
 
 
 async def bare(bench: IbBench, rounds: int) -> tuple[list[float], list[float]]:
@@ -185,7 +179,7 @@ async def ours(folder: Path, bench: IbBench, rounds: int) -> tuple[list[float], 
     return key, wire, answer, approving
 
 
-async def burst(count: int) -> None:
+async def burst(count: int) -> Figure:
     """Everything at once, at the pace of production, on a TWS of its own that disconnects who is too fast."""
     bench = ib_bench(messages_per_second=40, tws_messages_per_second=50, start_seconds=2.0, answer_seconds=30.0)
     orders = [an_order(limit_price=RESTS) for _ in range(count)]
@@ -203,48 +197,45 @@ async def burst(count: int) -> None:
             await ear.until_state(order.order_ref, BrokerState.WORKING)
         seconds = time.perf_counter() - began
         twice = len(bench.refs()) - len(set(bench.refs()))
-    print(
-        f"burst of {count}: {seconds:.1f} s at 40 messages a second; most that waited in the library's queue: {queued}; "
-        f"library throttled {len(waited)} times; orders at TWS twice: {twice}"
-    )
+    note = f"most that waited in the library's queue: {queued}; library throttled {len(waited)} times; twice: {twice}"
+    what = f"burst of {count}, at 40 messages a second"
+    return Figure(what, count / seconds, "orders/s", beside="the pace", base=40.0, is_rate=True, note=note)
 
 
-async def run(rounds: int, burst_of: int) -> None:
+async def everything(rounds: int, burst_of: int) -> list[Figure]:
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         folder = Path(name)
-        floor = bare_appends(folder)
         bench = ib_bench(ids_path=folder / "ids.json", answer_seconds=3.0, start_seconds=3.0, what_if_seconds=0.5)
         async with bench.opened():
             bench.pin("99", "101")
             bare_wire, bare_answer = await bare(bench, rounds)
             key, wire, answer, approving = await ours(folder, bench, rounds)
-            orders = len(bench.refs())
-        floor += bare_appends(folder)
-    base, sync = statistics.median(bare_answer), statistics.median(floor)
-    print(
-        f"floor: append + fdatasync {sync * 1000:.2f} ms (ours needs three: approve, submit, answer); "
-        f"orders at TWS: {rounds} at the start, {orders} at the end"
-    )
-    rows = [
-        ("bare: placeOrder to wire", bare_wire),
-        ("bare: placeOrder to answer", bare_answer),
-        ("ours: the approval", approving),
-        ("ours: keypress to wire", key),
-        ("ours: submit to wire", wire),
-        ("ours: submit to answer, recorded", answer),
+            note = f"{len(bench.refs())} orders at TWS in the end"
+    beside = "bare ib_async: placeOrder to answer"
+    rows: list[tuple[str, list[float], float | None]] = [
+        ("bare: placeOrder to the wire", bare_wire, None),
+        ("the approval", approving, None),
+        ("key press to the wire", key, 3),
+        ("submit to the wire", wire, None),
+        ("submit to the answer, recorded", answer, None),
     ]
-    for label, times in rows:
-        print(f"{label:<34} {milliseconds(times)}  {statistics.median(times) / base:6.2f} x bare to answer")
-    await burst(burst_of)
+    found = [
+        of_times(what, times, beside=beside, base=bare_answer, aim_ratio=aim, note=note if aim else "")
+        for what, times, aim in rows
+    ]
+    return [*found, await burst(burst_of)]
 
 
-def main() -> None:
+def measure(given: argparse.Namespace) -> list[Figure]:
+    return asyncio.run(everything(given.rounds, given.burst))
+
+
+def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=50)
     parser.add_argument("--burst", type=int, default=200)
-    given = parser.parse_args()
-    asyncio.run(run(given.rounds, given.burst))
+    return run(parser, measure)
 
 
 if __name__ == "__main__":
-    main()
+    raise SystemExit(main())

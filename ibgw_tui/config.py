@@ -118,6 +118,25 @@ class AuditSection(Frozen):
     """How often a running router writes a checkpoint."""
 
 
+class TerminalSection(Frozen):
+    """Comfort of the operator's screen. Nothing in it changes what may be decided."""
+
+    bell: bool = True
+    """Ring the terminal's bell when an order comes to wait, or when something goes wrong."""
+    desktop: Literal["auto", "osc9", "osc777", "off"] = "auto"
+    """The terminal's desktop notification with fixed text. auto: what the terminal is known to take."""
+    ring_every_seconds: Annotated[int, Field(ge=1, le=3600)] = 10
+    """The shortest time between two rings; what comes in between is counted in the next one."""
+    flood_per_minute: Annotated[int, Field(ge=0, le=100_000)] = 30
+    """From so many orders of one agent in a minute on, a banner says so; 0 never."""
+    apprise_file: str | None = None
+    """A configuration file of Apprise, which also sends every ring elsewhere (mail, phone). It holds secrets, so keep it 0600."""
+    keymap: str = Field(default_factory=lambda: str(Path(platformdirs.user_config_dir(APP)) / "keymap.toml"))
+    """The operator's own keys; there need not be such a file."""
+    remember: bool = True
+    """Keep screen, filter, order of rows, widths and theme until the next start."""
+
+
 class RiskSection(Frozen):
     policy_id: str | None = "example"
     """Which of the policies below is in force."""
@@ -146,6 +165,7 @@ class Config(Frozen):
     paper: PaperSection = Field(default_factory=PaperSection)
     live: LiveSection = Field(default_factory=LiveSection)
     audit: AuditSection = Field(default_factory=AuditSection)
+    terminal: TerminalSection = Field(default_factory=TerminalSection)
     risk: RiskSection = Field(default_factory=RiskSection)
     policies: Mapping[str, LimitPolicy] = Field(default_factory=lambda: {"example": EXAMPLE_POLICY})
 
@@ -491,6 +511,15 @@ DEFAULT_TOML = """\
 [audit]
 # folder = "..."                  # signing key and checkpoints of the audit log; outside the data folder
 # checkpoint_minutes = 5          # how often a running router writes a checkpoint
+
+[terminal]
+# bell = true                     # ring when an order comes to wait, or when something goes wrong
+# desktop = "auto"                # desktop notification by the terminal: "osc9", "osc777" or "off"; its text is fixed
+# ring_every_seconds = 10         # the shortest time between two rings
+# flood_per_minute = 30           # a banner names an agent that stages so many in a minute; 0: never
+# apprise_file = "..."            # sends every ring elsewhere, too: a file of Apprise (pip install "ibgw-tui[notify]")
+# keymap = "..."                  # your own keys, besides those of the manual (docs/terminal.md)
+# remember = true                 # screen, filter, order of rows, widths and theme until the next start
 
 [risk]
 # policy_id = "example"           # which of the policies below is in force

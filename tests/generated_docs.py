@@ -35,6 +35,12 @@ def key_table() -> str:
     return markdown_table()
 
 
+def key_names() -> str:
+    from ibgw_tui.tui.keys import markdown_names
+
+    return markdown_names()
+
+
 def _decision_part(name: str) -> Callable[[], str]:
     """Parts about decisions import the whole core: only when they are asked for."""
 
@@ -61,6 +67,7 @@ def _door_part(name: str) -> Callable[[], str]:
 
 PARTS: list[tuple[str, str, Callable[[], str]]] = [
     ("README.md", "keys", key_table),
+    ("docs/terminal.md", "key-names", key_names),
     ("docs/glossary.md", "lifecycle", lifecycle_table),
     ("docs/gates.md", "gates", _decision_part("gate_sections")),
     ("docs/limits.md", "fields", _decision_part("field_table")),

@@ -12,7 +12,7 @@ import itertools
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,7 @@ from ibgw_tui.service.review import Review
 from ibgw_tui.service.staging import Staging
 from ibgw_tui.store import OrderStore
 from ibgw_tui.tui.app import DeskApp
+from ibgw_tui.tui.comfort import Comfort
 from ibgw_tui.tui.screens.orders import OrdersScreen
 from ibgw_tui.wiring.operator_side import OperatorDesk, operator_desk, settings_page
 from ibgw_tui.wiring.rules import desk_rules
@@ -54,6 +55,11 @@ ORDERS: tuple[tuple[str, Order], ...] = (
                     "rationale": "Limit taken from the closing price in my notes."}),
     ("momentum-1", {"symbol": "MSFT", "side": "buy", "quantity": "3", "limit_price": "405.00",
                     "rationale": "Buy the dip at the 50-day average."}),
+)  # fmt: skip
+SPREE: tuple[tuple[str, Order], ...] = (
+    *ORDERS[:2],
+    *(("intern-bot", {"symbol": "MSFT", "side": "buy", "quantity": str(number), "limit_price": "405.00",
+                      "rationale": "More of it."}) for number in range(1, 13)),
 )  # fmt: skip
 HOSTILE: Order = {
     "symbol": "MSFT", "side": "buy", "quantity": "1", "limit_price": "412.00",
@@ -196,7 +202,7 @@ async def stage_for(
         settings=_told_anywhere(settings_page(loaded), folder),
     ) as desk:  # fmt: skip
         stage = Stage(folder, loaded, desk, broker, clock)
-        stage.app = DeskApp(desk, theme_name=theme)
+        stage.app = DeskApp(desk, theme_name=theme, comfort=scene.comfort)
 
         async def is_router() -> bool:
             state = await desk.desk()
@@ -250,6 +256,9 @@ class Scene:
     before: Callable[[Stage], Awaitable[None]] | None = None
     """What happened before the terminal was opened."""
     mode: str = "paper"
+    only: tuple[tuple[int, int], ...] = ()
+    """Sizes, where it is about the size."""
+    comfort: Comfort = field(default_factory=Comfort)
 
 
 async def nothing(stage: Stage) -> None:
@@ -273,6 +282,25 @@ async def unusual(stage: Stage) -> None:
     await stage.select(stage.refs[3])
     await _shown_as_approvable(stage)
     await stage.press_for("a", "ApproveScreen")
+    await _armed(stage)
+
+
+async def edit(stage: Stage) -> None:
+    """The form with which the operator puts other numbers into an order."""
+    await stage.select(stage.refs[0])
+    await _shown_as_approvable(stage)
+    await stage.press_for("e", "EditScreen")
+    await stage.pilot.pause(0.3)
+
+
+async def batch(stage: Stage) -> None:
+    """Three dull orders that are alike, marked and reviewed together."""
+    for ref in stage.refs[2:5]:
+        await stage.select(ref)
+        await _shown_as_approvable(stage)
+        await stage.pilot.press("space")
+    await _says(stage, "3 marked")
+    await stage.press_for("v", "BatchScreen")
     await _armed(stage)
 
 
@@ -347,6 +375,31 @@ async def search(stage: Stage) -> None:
     await _says(stage, "the whole log")
 
 
+async def filtered(stage: Stage) -> None:
+    """What is typed is looked for in every column; the row under the cursor stays."""
+    await stage.select(stage.refs[3])
+    await stage.pilot.press("slash", *"tsla", "enter")
+    await _says(stage, "shown by the filter")
+
+
+async def jump(stage: Stage) -> None:
+    await stage.select(stage.refs[0])
+    await stage.pilot.press("colon", *"block")
+    await _says(stage, "block")
+
+
+async def palette(stage: Stage) -> None:
+    await stage.select(stage.refs[0])
+    await stage.press_for("ctrl+p", "CommandPalette")
+    await _says(stage, "Forget what is remembered")
+
+
+async def flood(stage: Stage) -> None:
+    """One agent stages faster than anybody reads."""
+    await stage.select(stage.refs[0])
+    await _says(stage, "FLOOD")
+
+
 async def _armed(stage: Stage) -> None:
     async def look() -> bool:
         return bool(getattr(stage.app.screen, "is_armed", False)) or "type" in picture_text(stage.app)
@@ -377,6 +430,8 @@ SCENES: tuple[Scene, ...] = (
     Scene("hostile", desk, orders=(("intern-bot", HOSTILE),)),
     Scene("review", review),
     Scene("unusual", unusual),
+    Scene("edit", edit),
+    Scene("batch", batch, orders=SPREE),
     Scene("blotter", blotter, before=some_are_done),
     Scene("refused", refused),
     Scene("closed", closed),
@@ -389,5 +444,11 @@ SCENES: tuple[Scene, ...] = (
     Scene("policies", page("6")),
     Scene("agents", page("7"), before=some_are_done),
     Scene("settings", page("8"), orders=()),
+    Scene("filtered", filtered),
+    Scene("jump", jump),
+    Scene("palette", palette),
+    Scene("flood", flood, orders=SPREE, comfort=Comfort(flood_per_minute=10)),
+    Scene("small", desk, only=((60, 20),)),
+    Scene("large", desk, only=((240, 80),)),
 )
 SIZES = ((80, 24), (120, 40), (200, 60))

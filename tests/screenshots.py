@@ -48,7 +48,7 @@ async def main(names: list[str]) -> None:
     for scene in SCENES:
         if names and scene.name not in names:
             continue
-        for size in SIZES:
+        for size in scene.only or SIZES:
             for theme in (None, "ibgw-light") if scene.name in LIGHT and size == (120, 40) else (None,):
                 path = FOLDER / f"{scene.name}-{size[0]}x{size[1]}{'-light' if theme else ''}.svg"
                 svg = stable(await draw(scene, size, theme))

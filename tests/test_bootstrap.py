@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[1]
 def test_help_lists_every_task() -> None:
     done = subprocess.run([sys.executable, str(ROOT / "dev.py"), "--help"], capture_output=True, text=True, check=False)
     assert done.returncode == 0
-    for task in ("demo", "test", "check", "setup", "screenshots"):
+    for task in ("demo", "test", "check", "bench", "setup", "screenshots"):
         assert f"\n  {task} " in done.stdout
 
 

@@ -97,3 +97,33 @@ def test_the_tasks_of_the_readme_are_tasks() -> None:
     text = (ROOT / "dev.py").read_text(encoding="utf-8")
     for task in re.findall(r"python3 dev\.py (\w+)", (ROOT / "README.md").read_text(encoding="utf-8")):
         assert f'"{task}"' in text
+
+
+def test_the_guide_to_the_terminal_names_every_setting_screen_and_picture_of_it() -> None:
+    from ibgw_tui.config import TerminalSection
+    from ibgw_tui.tui.widgets.view_bar import VIEWS
+    from tests.scenes import SCENES
+
+    text = (ROOT / "docs" / "terminal.md").read_text(encoding="utf-8")
+    for name, setting in TerminalSection.model_fields.items():
+        assert f"| `{name}` |" in text, name
+        if isinstance(setting.default, bool | int):
+            assert f"| `{name}` | {str(setting.default).lower()} |" in text, name
+    for number, (_, word) in enumerate(VIEWS, 1):
+        assert f"| `{number}` | {word} |" in text
+    drawn = {scene.name for scene in SCENES}
+    for picture in re.findall(r"screenshots/(\w+)-\d+x\d+(?:-light)?\.svg", text):
+        assert picture in drawn, picture
+
+
+def test_the_keymap_in_the_guide_is_one() -> None:
+    import tomllib
+
+    from ibgw_tui.tui.keymap import make_keymap
+
+    text = (ROOT / "docs" / "terminal.md").read_text(encoding="utf-8")
+    found = re.search(r"```toml\n(.*?)```", text, re.DOTALL)
+    assert found is not None
+    keymap = make_keymap(tomllib.loads(found[1]))
+    assert keymap.problems == ()
+    assert set(keymap.extra) == {"down", "filter", "blotter"}

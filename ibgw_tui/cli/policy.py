@@ -16,7 +16,8 @@ from ibgw_tui.cli.commands import Globals, Group, command
 from ibgw_tui.cli.exits import Exit
 from ibgw_tui.cli.output import table
 from ibgw_tui.cli.session import load
-from ibgw_tui.core.errors import NotFound
+from ibgw_tui.core.errors import NotFound, SettingsError
+from ibgw_tui.core.terms import Mode
 from ibgw_tui.core.text import one_line
 from ibgw_tui.service.documents import plain
 
@@ -91,20 +92,27 @@ def _in_force(config: Config, name: str) -> list[str]:
 
 @command(
     "show",
-    help="One policy, number by number, with the table each comes from. With --account and --symbol: as it is for "
-    "them, the tightest of several.",
+    help="One policy, number by number, with the table each comes from; without ID the one in force for the "
+    "configured mode. With --account and --symbol: as it is for them, the tightest of several.",
     examples="""
+        ibgw policy show
         ibgw policy show example
         ibgw policy show example --account DU1234567 --symbol AAPL --json
     """,
 )
-@click.argument("name", metavar="ID")
+@click.argument("name", metavar="[ID]", default="")
 @click.option("--account", default="", metavar="ACCOUNT", help="As it is for this account.")
 @click.option("--symbol", default="", metavar="SYMBOL", help="As it is for this symbol.")
 def show(state: Globals, name: str, account: str, symbol: str) -> None:
     from ibgw_tui.service.policy_views import settings, shown
 
     loaded = load(state)
+    is_live = loaded.config.broker.mode == Mode.LIVE.value
+    name = name or (loaded.config.live.risk_policy_id if is_live else loaded.config.risk.policy_id) or ""
+    if not name:
+        raise SettingsError(
+            "no policy is in force", user_action="set risk.policy_id, or name one of `ibgw policy list`"
+        )
     policy = pick(name, loaded.config.policies, "the configuration")
     found = settings(name, policy, account=account, symbol=symbol)
     for_whom = " and ".join(one_line(word, 40) for word in (account, symbol) if word)

@@ -6,6 +6,7 @@ order than the agent asked for gives it back or says no.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -21,6 +22,8 @@ NUMBERS = (
     "take_profit_price", "stop_loss_price", "stop_loss_limit_price",
 )  # fmt: skip
 VALIDITY = "time_in_force"
+_GROUPED = re.compile(r"[0-9]{1,3}(,[0-9]{3})+(\.[0-9]+)?")
+"""Commas as this program shows them. '99,50' is ninety-nine and a half to half of the world: it is not guessed."""
 _UNTOLD = ("rationale", "modifies")
 """Fields of an intent that say nothing about the order that would be sent."""
 
@@ -76,10 +79,17 @@ def edited(intent: OrderIntent, changes: Mapping[str, str]) -> OrderIntent:
     unknown = [name for name in changes if name not in allowed]
     problems = [f"{name}: cannot be changed here" for name in unknown]
     problems += [f"{name}: is required" for name, value in changes.items() if name in allowed and not value.strip()]
+    problems += [
+        f"{name}: {one_line(value, 30)!r} can be read in two ways; write a point, and commas only before three digits"
+        for name, value in changes.items()
+        if "," in value and not _GROUPED.fullmatch(value.strip())
+    ]
     if problems:
         raise InvalidRequest(
             "; ".join(problems),
-            user_action=f"change {', '.join(allowed)}; for anything else ask the agent for changes",
+            user_action=f"change {', '.join(allowed)}; for anything else ask the agent for changes"
+            if unknown
+            else "correct the named fields",
             code=ErrorCode.ORDER_VALIDATION_FAILED,
             problems=problems,
         )

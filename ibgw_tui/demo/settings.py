@@ -29,6 +29,10 @@ allowed_accounts = {live_accounts}
 [audit]
 folder = {audit}
 
+[terminal]
+desktop = "off"
+remember = false
+
 [risk]
 policy_id = "demo"
 

@@ -6,20 +6,24 @@ attempt is in the audit log.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import timedelta
+from functools import partial
 
+from ibgw_tui.core.batches import MOST
 from ibgw_tui.core.cases import Case
 from ibgw_tui.core.context import Market
 from ibgw_tui.core.decision import Decision
-from ibgw_tui.core.errors import Conflict, ErrorCode, GatewayError, NotPermitted
+from ibgw_tui.core.errors import Conflict, ErrorCode, GatewayError, InvalidRequest, NotPermitted
 from ibgw_tui.core.lifecycle import Actor, Signal, Status
 from ibgw_tui.core.orders import Approval, ApprovalStatus, ApprovedMarket, Preview
 from ibgw_tui.core.records import OrderRecord
 from ibgw_tui.core.rules import DeskRules
 from ibgw_tui.service.assessment import case_of, read_checklist, stored_facts
+from ibgw_tui.service.batching import Answered, Weighing
 from ibgw_tui.service.health import AuditHealth
+from ibgw_tui.service.reserving import Reserving
 from ibgw_tui.service.views import Shown
 from ibgw_tui.store import Change, OrderStore
 
@@ -57,22 +61,11 @@ class Approving:
                 case = self.case(change, record.preview)
                 decision = case.decide()
             if decision is None or not decision.allowed:
-                # Committed, not raised from inside: a refused attempt belongs in the audit log too.
-                change.append_audit(
-                    "approval.refused",
-                    actor=Actor.OPERATOR,
-                    principal=self._rules.operator,
-                    order_ref=record.order_ref,
-                    body=_attempt(shown, how)
-                    | (
-                        {"error": problem.message}
-                        if problem
-                        else {
-                            "decision": _whole(decision) if decision else None,
-                            "inputs": case.digest if case else None,
-                        }
-                    ),
-                )
+                why = {
+                    "decision": _whole(decision) if decision else None,
+                    "inputs": case.digest if case else None,
+                }
+                self._record_refusal(change, record, shown, how, {"error": problem.message} if problem else why)
             else:
                 assert case is not None
                 approved = self._grant(change, record, case, decision, shown, how)
@@ -80,6 +73,57 @@ class Approving:
             raise problem
         assert decision is not None
         return Verdict(approved, decision, approved.approval) if decision.allowed else Verdict(record, decision, None)
+
+    def approve_batch(self, batch: Sequence[Shown], *, how: Mapping[str, str] | None = None) -> list[Answered]:
+        """Approve several orders that are alike, in one transaction, each as it was displayed and by itself.
+
+        They are decided one after another as if those before were sent. What differs, or does not pass, is left
+        out and recorded as refused; the others are approved. Raises InvalidRequest (too many, or one twice).
+        """
+        refs = [shown.order_ref for shown in batch]
+        if not 1 <= len(refs) <= MOST or len(set(refs)) < len(refs):
+            raise InvalidRequest(
+                f"{len(refs)} orders, each once and {MOST} at most, are approved together",
+                user_action="mark fewer orders",
+            )
+        with self._store.write() as change:
+            weighing = Weighing(change, partial(self.case, change), change.orders_in(Status.APPROVED))
+            return [
+                self._answered(change, weighing, shown, {**(how or {}), "batch": f"{at} of {len(refs)}"})
+                for at, shown in enumerate(batch, start=1)
+            ]
+
+    def _answered(self, change: Change, weighing: Weighing, shown: Shown, how: Mapping[str, str]) -> Answered:
+        record = change.order(shown.order_ref)
+        problem = self._not_what_was_shown(change, record, shown)
+        if problem is not None:
+            words = f"{problem.message}: {problem.user_action}" if problem.user_action else problem.message
+            self._record_refusal(change, record, shown, how, {"error": words})
+            return Answered(record, None, words)
+        found = weighing.weigh(record)
+        if found.problem:
+            body = {"error": found.problem, "decision": _whole(found.decision), "inputs": found.case.digest}
+            self._record_refusal(change, record, shown, how, body)
+            return Answered(record, None, found.problem)
+        approved = self._grant(change, record, found.case, found.decision, shown, how)
+        return Answered(approved, approved.approval, "")
+
+    def _record_refusal(
+        self,
+        change: Change,
+        record: OrderRecord,
+        shown: Shown,
+        how: Mapping[str, str] | None,
+        why: Mapping[str, object],
+    ) -> None:
+        """Committed, not raised from inside a transaction: a refused attempt belongs in the audit log too."""
+        change.append_audit(
+            "approval.refused",
+            actor=Actor.OPERATOR,
+            principal=self._rules.operator,
+            order_ref=record.order_ref,
+            body={**_attempt(shown, how), **why},
+        )
 
     def _not_what_was_shown(self, change: Change, record: OrderRecord, shown: Shown) -> GatewayError | None:
         if record.staged_by == self._rules.operator:
@@ -115,13 +159,15 @@ class Approving:
                 )
         return None
 
-    def case(self, change: Change, preview: Preview) -> Case:
+    def case(self, change: Change, preview: Preview, reserving: Reserving | None = None) -> Case:
+        """What is decided inside a transaction; with `reserving` as if other orders had been sent before."""
+        facts = stored_facts(self._store, preview, self._rules, change.now)
         return case_of(
             preview,
             rules=self._rules,
             now=change.now,
-            known=change,
-            facts=stored_facts(self._store, preview, self._rules, change.now),
+            known=reserving or change,
+            facts=reserving.facts(facts, preview.intent.account) if reserving else facts,
             audit=self._health.facts(),
             checklist=read_checklist(self._store),
         )

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 from decimal import Decimal
 
@@ -11,20 +12,22 @@ from ibgw_tui.core.cases import Case
 from ibgw_tui.core.context import Market, OrderTerms
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.edits import Comparison, differences
-from ibgw_tui.core.errors import NotFound
+from ibgw_tui.core.errors import ErrorCode, NotFound
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, TERMINAL, Status
 from ibgw_tui.core.orders import EXIT_FIELDS, OrderIntent, order_sentence
 from ibgw_tui.core.policy import LimitPolicy
 from ibgw_tui.core.prices import notional_of, reference_price, worst_case_price
 from ibgw_tui.core.records import AuditEntry, OrderLine, OrderRecord, Tally
 from ibgw_tui.core.rules import DeskRules
-from ibgw_tui.core.terms import EXACT, CheckStatus, Mode, Money
+from ibgw_tui.core.terms import EXACT, CheckStatus, KillSwitch, Mode, Money, Side
 from ibgw_tui.service.assessment import SESSION_FRESH_SECONDS, case_of, managed, read_checklist, stored_facts
+from ibgw_tui.service.batch_views import BatchReader
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.standing import obstacles, unexplained
 from ibgw_tui.service.suggesting import suggestion
 from ibgw_tui.service.views import (
     SESSION_BAR,
+    Batch,
     DeskState,
     ExecutionRow,
     LimitBar,
@@ -82,7 +85,10 @@ class Views:
 
     def queue(self, *, limit: int = 1000) -> list[OrderRow]:
         """Orders that wait for the operator or for the hold-back, oldest first."""
-        return [order_row(line) for line in self._store.lines(statuses=sorted(OPEN), limit=limit)]
+        is_open = self._store.switch().state is KillSwitch.OPEN
+        return [
+            _as_of_now(order_row(line), line, is_open) for line in self._store.lines(statuses=sorted(OPEN), limit=limit)
+        ]
 
     def blotter(self, *, limit: int = 500) -> list[OrderRow]:
         """Everything at the broker, however old, and what has ended; newest first."""
@@ -130,7 +136,21 @@ class Views:
             first_trade=self._is_first_trade(record, position),
             passing=suggestion(self._store, record, case),
             compared=self._compared(record),
+            open_besides=self._open_besides(record),
         )
+
+    def batch(self, order_refs: Sequence[str]) -> Batch:
+        """Several orders, decided one after another as if those before were sent. Raises NotFound."""
+        return BatchReader(self._store, self._rules, self._health, self.ticket).read(order_refs)
+
+    def _open_besides(self, record: OrderRecord) -> Decimal | None:
+        """Buys and sells are never netted: what is open on the other side may not fill."""
+        if record.preview is None:
+            return None
+        target = self._store.carrier(record.intent.modifies) if record.intent.modifies else None
+        besides = (record.order_ref, *((target.order_ref,) if target else ()))
+        exposure = self._store.exposure(record.intent.account, record.preview.contract.con_id, besides=besides)
+        return exposure.open_buys if record.intent.side is Side.BUY else exposure.open_sells
 
     def _compared(self, record: OrderRecord) -> tuple[Comparison, ...]:
         """With the working order that a modify changes, and with the revision that it follows."""
@@ -216,6 +236,15 @@ class Views:
             session_start=self._rules.session_start(now),
         )
         return limit_bars(record, quote, now, policy, tally) + armed_bars(decision)
+
+
+def _as_of_now(row: OrderRow, line: OrderLine, switch_is_open: bool) -> OrderRow:
+    """The verdict was recorded with the kill switch of then, which is what changes most while an order waits."""
+    if not switch_is_open:
+        return replace(row, worst=CheckStatus.REFUSE)
+    if line.refusal_code == ErrorCode.LIVE_KILL_SWITCH_CLOSED.value:
+        return replace(row, worst=CheckStatus.OFF)
+    return row
 
 
 def order_row(line: OrderLine) -> OrderRow:

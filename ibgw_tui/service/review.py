@@ -5,7 +5,7 @@ Every call is one durable transaction. What it means to approve is in `approving
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 
 from ibgw_tui.core.context import Checklist
 from ibgw_tui.core.errors import (
@@ -22,6 +22,7 @@ from ibgw_tui.service.assessment import (
     CHECKLIST_KIND,
     read_checklist,
 )
+from ibgw_tui.service.batching import Answered
 from ibgw_tui.service.checklist import ITEMS, acknowledged, evidence_of, lacking
 from ibgw_tui.service.editing import edit
 from ibgw_tui.service.health import AuditHealth
@@ -52,6 +53,26 @@ class Review:
     def approve(self, shown: Shown, *, how: Mapping[str, str] | None = None) -> Verdict:
         """Approve exactly what was displayed: see `approving.Approving.approve`. Raises Conflict, NotPermitted."""
         return self._approving.approve(shown, how=how)
+
+    def approve_batch(self, batch: Sequence[Shown], *, how: Mapping[str, str] | None = None) -> list[Answered]:
+        """Approve several that are alike: see `approving.Approving.approve_batch`. Raises InvalidRequest."""
+        return self._approving.approve_batch(batch, how=how)
+
+    def recall_all(self) -> list[OrderRecord]:
+        """Take back every approval that was not spent yet, whoever gave it. Returns the orders; they wait again."""
+        with self._store.write() as change:
+            held = change.orders_in(Status.APPROVED)
+            for record in held:
+                change.revoke_approval(record)
+                change.move(
+                    record,
+                    Signal.RECALL,
+                    actor=Actor.OPERATOR,
+                    principal=self._rules.operator,
+                    reason_code="APPROVAL_RECALLED",
+                    reason="the approval was taken back with all others",
+                )
+        return [self._read(record.order_ref) for record in held]
 
     def reject(self, order_ref: str, *, reason: str, reason_code: str = "OPERATOR_REJECTED") -> OrderRecord:
         """Say no. Needs a reason: the agent reads it. Raises InvalidRequest, Conflict."""

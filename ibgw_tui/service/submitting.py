@@ -15,28 +15,23 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
-from decimal import Decimal
 from typing import Any
 
 from ibgw_tui.core.broker import Broker
-from ibgw_tui.core.cases import Case
-from ibgw_tui.core.context import OrderTerms
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.errors import GatewayError, NotConnected
 from ibgw_tui.core.lifecycle import Actor, Signal, Status
 from ibgw_tui.core.orders import BrokerOrder, digest_of
-from ibgw_tui.core.policy import LimitPolicy
-from ibgw_tui.core.prices import notional_of, worst_case_price
 from ibgw_tui.core.records import OrderRecord
 from ibgw_tui.core.rules import DeskRules
-from ibgw_tui.core.terms import EXACT, KillSwitch, Money, amount, canonical
+from ibgw_tui.core.terms import KillSwitch
 from ibgw_tui.service.asking import Asking
 from ibgw_tui.service.assessment import Facts, Submitting, case_of, read_checklist
+from ibgw_tui.service.charging import charge
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.store import Change, OrderStore
 from ibgw_tui.store.thread import StoreThread
 
-MICRO = Decimal("0.000001")
 PLACE_DEADLINE_SECONDS = 10.0
 """After that the outcome of a placement is unknown."""
 
@@ -47,12 +42,6 @@ class Admission:
 
     decision: Decision | None
     order: BrokerOrder | None
-
-
-def _measured(order: OrderTerms, policy: LimitPolicy, case: Case) -> Decimal:
-    price = worst_case_price(order, policy, case.limits.market)
-    assert price is not None, "the notional limit passed"
-    return notional_of(order, price)
 
 
 class Submitter:
@@ -136,7 +125,8 @@ class Submitter:
             if not decision.allowed:
                 self._refuse(change, record, decision, noted, key)
                 return Admission(decision, None)
-            order, notional = BrokerOrder.of(preview), self._notional(case)
+            order, notional = BrokerOrder.of(preview), charge(case)
+            assert notional is not None, "the notional limit passed"
             change.spend_approval(approval.approval_id)
             change.insert_submission(
                 record,
@@ -186,17 +176,6 @@ class Submitter:
             order_ref=record.order_ref,
             body=noted,
         )
-
-    def _notional(self, case: Case) -> Money:
-        """What the session is charged: all legs of a bracket, and of a modify only what it adds."""
-        order, policy = case.order, case.policy
-        assert policy is not None, "the risk gate passed"
-        policy = policy.effective(order.account, order.symbol)
-        legs = [order, *(order.exit_leg(terms) for terms in order.exits)]
-        total = sum((_measured(leg, policy, case) for leg in legs), Decimal(0))
-        if case.limits.modifies is not None:
-            total = max(Decimal(0), EXACT.subtract(total, _measured(case.limits.modifies.recorded, policy, case)))
-        return Money(amount=amount(canonical(total.quantize(MICRO))), currency=order.currency)
 
     def _last_look(self, store: OrderStore, order_ref: str, lease_token: int) -> bool:
         """After the commit, before the wire: a switch closed or a cancel asked in between still counts.

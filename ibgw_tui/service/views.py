@@ -14,7 +14,7 @@ from ibgw_tui.core.edits import Comparison
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.passing import Passing
 from ibgw_tui.core.records import LeaseState, OrderRecord, SwitchState
-from ibgw_tui.core.terms import CheckStatus, Mode, Money, OrderType, Side
+from ibgw_tui.core.terms import EXACT, CheckStatus, Mode, Money, OrderType, Side
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +118,41 @@ class Ticket:
     """Numbers the limits would let pass, of an order that they refuse; None where there are none."""
     compared: tuple[Comparison, ...] = ()
     """What differs from the working order that it changes, and from the revision that it follows."""
+    open_besides: Decimal | None = None
+    """What own open orders of this contract on this side would still add to the position; None where not known."""
+
+    @property
+    def exposure(self) -> tuple[Decimal, Decimal] | None:
+        """The position if everything open on this side fills, without this order and with it."""
+        if self.position is None or self.position_after is None or self.open_besides is None:
+            return None
+        waiting = EXACT.multiply(Decimal(self.record.intent.side.sign), self.open_besides)
+        return EXACT.add(self.position.quantity, waiting), EXACT.add(self.position_after, waiting)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchLine:
+    """One order of several. `problem` says why it cannot be approved with those before it; empty when it can."""
+
+    ticket: Ticket
+    problem: str
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Several orders as of one moment, decided one after another as if those before were sent. Frozen."""
+
+    lines: tuple[BatchLine, ...]
+    notional: Money | None
+    """Of all together, at the worst case; None where it cannot be added up."""
+    bars: tuple[LimitBar, ...]
+    """Of the session, with what all of them add."""
+
+    @property
+    def problem(self) -> str:
+        """The first order that stands in the way, and why."""
+        found = next((line for line in self.lines if line.problem), None)
+        return f"{found.ticket.record.order_ref}: {found.problem}" if found else ""
 
 
 @dataclass(frozen=True, slots=True)

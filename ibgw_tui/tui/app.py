@@ -6,21 +6,33 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
+import os
 from collections.abc import Callable, Coroutine, Iterable
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
 
+from ibgw_tui.core.ringing import Ring
 from ibgw_tui.service.views import Ticket
 from ibgw_tui.tui import theme
+from ibgw_tui.tui.comfort import Comfort
 from ibgw_tui.tui.conversation import Conversation
 from ibgw_tui.tui.deciding import Deciding
 from ibgw_tui.tui.feed import Feed
-from ibgw_tui.tui.keys import Place, bindings, grouped
+from ibgw_tui.tui.heralds import desktop_kind, desktop_sequence
+from ibgw_tui.tui.jumping import refs_meant, view_meant
+from ibgw_tui.tui.keys import KEYS, Place, bindings, grouped, works_on
+from ibgw_tui.tui.messages import JumpAsked
+from ibgw_tui.tui.palette import LOOKING, ORDERS_ONLY, SCREENS
 from ibgw_tui.tui.port import DeskPort
 from ibgw_tui.tui.present import Tone
+from ibgw_tui.tui.remembered import Known, Memory
+from ibgw_tui.tui.ringing import Ringing
 from ibgw_tui.tui.screens.agents import AgentsScreen
 from ibgw_tui.tui.screens.audit import AuditScreen
 from ibgw_tui.tui.screens.blotter import BlotterScreen
@@ -34,9 +46,19 @@ from ibgw_tui.tui.screens.settings import SettingsScreen
 from ibgw_tui.tui.screens.switch_page import SwitchScreen
 from ibgw_tui.tui.session import Session
 from ibgw_tui.tui.stopping import Stopping
+from ibgw_tui.tui.widgets.order_list import ORDERINGS
+from ibgw_tui.tui.widgets.view_bar import VIEWS
 
+log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 TICK = 1.0
+DESK = "desk"
+"""The screen one starts with."""
+KNOWN = Known(
+    themes=frozenset(theme.NAMES),
+    views=frozenset(name for name, _ in VIEWS),
+    orderings=frozenset(name for name, _ in ORDERINGS),
+)
 
 
 class DeskApp(App[int]):
@@ -44,32 +66,51 @@ class DeskApp(App[int]):
 
     CSS_PATH = "styles.tcss"
     TITLE = "ibgw"
-    DEFAULT_MODE = "desk"
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Place.APP)]
     ENABLE_COMMAND_PALETTE = True
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide"), (160, "-vast")]  # noqa: RUF012  Textual's own form
 
-    def __init__(self, port: DeskPort, *, theme_name: str | None = None) -> None:
-        """`theme_name`: one of `theme.NAMES`; None is the dark one."""
+    def __init__(
+        self,
+        port: DeskPort,
+        *,
+        theme_name: str | None = None,
+        comfort: Comfort | None = None,
+        memory: Memory | None = None,
+    ) -> None:
+        """`theme_name`: one of `theme.NAMES`; None is what is remembered, else the dark one."""
+        self.memory = memory or Memory()
+        remembered = self.memory.load(KNOWN)
+        # Textual reads it in the next line and never again.
+        self.DEFAULT_MODE = remembered.view or DESK  # type: ignore[misc]
         super().__init__()
         self.animation_level = "none"
         self.port = port
+        self.comfort = comfort or Comfort()
         self.session = Session(port)
+        self.session.saved = self.comfort.saved
         self.session.on_change = self._changed
+        self.ringing = Ringing(
+            self.session,
+            every=self.comfort.ring_every_seconds,
+            flood_per_minute=self.comfort.flood_per_minute,
+            ring=self._ring,
+        )
         self.feed = Feed(self.session, wanted=self._wanted, show_ticket=self._show_ticket)
         self.talk = Conversation(self.session, self)
         self.deciding = Deciding(self.talk)
         self.stopping = Stopping(self.talk)
-        self._register_themes(theme_name or theme.DEFAULT)
+        self._register_themes(theme_name or remembered.theme or theme.DEFAULT)
+        self.set_keymap(self.comfort.keymap.bound())
         views: dict[str, Callable[[], Screen[Any]]] = {
-            "desk": lambda: DeskScreen(self.session, self.deciding, self.stopping, self.feed),
-            "blotter": lambda: BlotterScreen(self.session, self.deciding, self.stopping, self.feed),
+            "desk": lambda: DeskScreen(self.session, self.deciding, self.stopping, self.feed, self.memory),
+            "blotter": lambda: BlotterScreen(self.session, self.deciding, self.stopping, self.feed, self.memory),
             "audit": lambda: AuditScreen(self.session),
             "positions": lambda: PositionsScreen(self.session),
             "switch": lambda: SwitchScreen(self.session),
             "policies": lambda: PoliciesScreen(self.session),
             "agents": lambda: AgentsScreen(self.session),
-            "settings": lambda: SettingsScreen(self.session),
+            "settings": lambda: SettingsScreen(self.session, self.comfort),
         }
         for name, make in views.items():
             self.add_mode(name, make)
@@ -87,6 +128,9 @@ class DeskApp(App[int]):
     def on_mount(self) -> None:
         self.run_worker(self.feed.run(), name="feed", exit_on_error=False)
         self.set_interval(TICK, self._tick, name="tick")
+        self.theme_changed_signal.subscribe(self, lambda chosen: self.memory.note(theme=chosen.name))
+        for problem in self.comfort.keymap.problems[:3]:
+            self.session.say(f"keymap: {problem}", Tone.WARN)
 
     # ---- what is on the screen
 
@@ -115,11 +159,15 @@ class DeskApp(App[int]):
         return isinstance(view, OrdersScreen) and view.select(order_ref)
 
     def _changed(self) -> None:
+        self.ringing.look()
         view = self.view
         if view is not None:
             view.show()
 
     def _tick(self) -> None:
+        self.ringing.look(tick=True)
+        if self.memory.is_due:
+            self.run_worker(asyncio.to_thread(self.memory.save), name="remember", exclusive=True, exit_on_error=False)
         view = self.view
         if view is not None:
             view.tick()
@@ -132,6 +180,19 @@ class DeskApp(App[int]):
         view = self.view
         if isinstance(view, OrdersScreen):
             view.show_ticket(ref, ticket)
+
+    def _ring(self, ring: Ring) -> None:
+        """Fixed words and counts, to everybody who wants to hear; none of them can hold the screen up."""
+        if self.comfort.bell:
+            self.bell()
+        sequence = desktop_sequence(desktop_kind(self.comfort.desktop, os.environ), ring.text, os.environ)
+        if sequence and self._driver is not None and not self.is_headless:
+            self._driver.write(sequence)
+        for herald in self.comfort.heralds:
+            try:
+                herald.tell(ring.text)
+            except Exception as error:  # noqa: BLE001  whoever cannot be called must not stop the reading of the desk
+                log.warning("%s: %s", herald.name, type(error).__name__)
 
     # ---- what deciding needs
 
@@ -168,63 +229,87 @@ class DeskApp(App[int]):
     async def action_view(self, name: str) -> None:
         if not self.dialog_is_open:
             await self.switch_mode(name)
+            self.memory.note(view=name)
             self.feed.ring()
+
+    async def on_jump_asked(self, message: JumpAsked) -> None:
+        """To a row or an entry of this screen, an order of either list, or a screen."""
+        words = message.words
+        if self.dialog_is_open or (self.view is not None and self.view.jump_to(words)):
+            return
+        view, refs = view_meant(words), self._refs_meant(words)
+        if len(refs) == 1:
+            await self._show_order(refs[0])
+        elif refs:
+            self.session.say(f"{words}: {len(refs)} orders end so; type more of the reference", Tone.WARN)
+        elif view is not None:
+            await self.action_view(view)
+        else:
+            told = "neither an order that is listed, nor a row, nor a screen; `ibgw show` finds older orders"
+            self.session.say(f"{words}: {told}", Tone.WARN)
+
+    def _refs_meant(self, words: str) -> list[str]:
+        lists = self.session.lists
+        return refs_meant(words, [row.order_ref for row in (*lists.queue, *lists.blotter)]) if lists else []
+
+    async def _show_order(self, ref: str) -> None:
+        lists = self.session.lists
+        name = "desk" if lists and any(row.order_ref == ref for row in lists.queue) else "blotter"
+        if self.current_mode != name:
+            await self.action_view(name)
+        view = self.view
+        if isinstance(view, OrdersScreen) and not view.select(ref):
+            view.unfilter()
+            view.select(ref)
 
     def action_go_back(self) -> None:
         if self.view is not None:
             self.view.back()
 
     def action_help(self) -> None:
-        groups = [(group.value, [(key.shown, key.label, key.help) for key in keys]) for group, keys in grouped()]
-        self.push_screen(HelpScreen(groups))
+        """The keys of this screen under their headings, then those that only work elsewhere."""
+        shown, here = self.comfort.keymap.shown, works_on(self.current_mode)
+        mine = [key for key in KEYS if key.place in here]
+        groups = [
+            (group.value, [(shown(key), key.label, key.help) for key in keys]) for group, keys in grouped(mine, ())
+        ]
+        away = [key for _, keys in grouped() for key in keys if key.place not in here]
+        groups += [("On other screens", [(shown(key), key.label, key.help) for key in away])] if away else []
+        self.push_screen(HelpScreen(groups, f"Keys of this screen: {self.current_mode}"))
 
     def action_quit_guard(self) -> None:
-        self.stopping.leave(lambda: self.exit(0), self._reasons_to_stay())
+        self.stopping.leave(lambda: self.exit(0), self.session.reasons_to_stay())
 
     async def action_quit(self) -> None:
         """Textual's own way out leads past nobody either."""
         self.action_quit_guard()
 
-    def _reasons_to_stay(self) -> list[str]:
-        session, reasons = self.session, []
-        if session.in_flight:
-            reasons.append(f"{len(session.in_flight)} approval is on its way to the desk and not answered yet.")
-        if session.port.is_router:
-            held, working = len(session.held_back()), len(session.at_broker())
-            if held:
-                reasons.append(f"{held} approved and not sent yet: nothing sends them without this terminal's router.")
-            if working:
-                reasons.append(f"{working} at the broker: fills are not heard until a router runs again.")
-            if reasons:
-                reasons.append("`ibgw router` in another terminal takes over when this one is closed.")
-        elif session.held_back():
-            reasons.append(
-                f"{len(session.held_back())} approved and in their hold-back: only a terminal can recall them."
-            )
-        return reasons
-
     def get_system_commands(self, screen: Screen[Any]) -> Iterable[SystemCommand]:
         """The palette: looking around only. Nothing in it decides."""
-        yield SystemCommand("Review desk", "Orders that wait", lambda: self._go("desk"))
-        yield SystemCommand("Blotter", "Orders that were sent or have ended", lambda: self._go("blotter"))
-        yield SystemCommand("Audit log", "The newest entries", lambda: self._go("audit"))
-        yield SystemCommand("Positions", "And how much of each limit is used", lambda: self._go("positions"))
-        yield SystemCommand(
-            "Kill switch", "Its history, and what stands against opening it", lambda: self._go("switch")
-        )
-        yield SystemCommand("Policies", "Every limit, and the paper-to-live checklist", lambda: self._go("policies"))
-        yield SystemCommand("Agents", "Who stages what, and what becomes of it", lambda: self._go("agents"))
-        yield SystemCommand("Settings", "The configuration in force", lambda: self._go("settings"))
+        for name, told, view in SCREENS:
+            yield SystemCommand(name, told, partial(self._go, view))
         yield SystemCommand(
             "Theme", "Dark, light, high contrast, or the terminal's own colours", self.action_change_theme
         )
         yield SystemCommand("Keys", "All keys and what they do", self.action_help)
-        yield SystemCommand("Copy reference", "Of the order under the cursor, to the clipboard", self._copy)
+        for name, told, action in LOOKING:
+            if action in ORDERS_ONLY and not isinstance(self.view, OrdersScreen):
+                continue
+            yield SystemCommand(name, told, partial(self._on_view, action))
+        yield SystemCommand(
+            "Forget what is remembered", "Filter, order of rows, widths: as shipped again", self._forget
+        )
+        yield SystemCommand("Leave", "The same as q: asks first while something is under way", self.action_quit_guard)
         yield SystemCommand("Screenshot", "Save what is on the screen as an SVG file", self.deliver_screenshot)
 
     def _go(self, name: str) -> None:
         self.call_later(self.action_view, name)
 
-    def _copy(self) -> None:
+    def _on_view(self, action: str) -> None:
         if self.view is not None:
-            self.view.action_copy()
+            self.call_later(self.view.run_action, action)
+
+    def _forget(self) -> None:
+        """All but the theme, which is seen and chosen again in a moment."""
+        self.memory.note(view=None, filters={}, orderings={}, split=None)
+        self.session.say("forgotten: the next start is as shipped, but for the theme", Tone.QUIET)

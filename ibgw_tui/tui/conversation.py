@@ -24,6 +24,10 @@ from ibgw_tui.tui.session import Session
 Answer = TypeVar("Answer")
 
 
+Refs = str | tuple[str, ...]
+"""The order, or the orders, that an act is about."""
+
+
 class Host(Protocol):
     """What deciding needs of the app."""
 
@@ -89,7 +93,7 @@ class Conversation:
             self.is_asking = False
             self._dead_until = self._monotonic() + DEAD_TIME
 
-    def act(self, call: Awaitable[Answer], failed: str, done: Callable[[Answer], str], ref: str) -> None:
+    def act(self, call: Awaitable[Answer], failed: str, done: Callable[[Answer], str], ref: Refs) -> None:
         async def flow() -> None:
             answer = await self.call(call, failed, ref)
             if answer is not None:
@@ -97,9 +101,10 @@ class Conversation:
 
         self._host.start(flow(), "act")
 
-    async def call(self, call: Awaitable[Answer], failed: str, ref: str | None = None) -> Answer | None:
+    async def call(self, call: Awaitable[Answer], failed: str, ref: Refs = ()) -> Answer | None:
         """Await the desk's answer. A refusal is said in its words; anything else is not known, and said so."""
         answer: Answer | None = None
+        refs = (ref,) if isinstance(ref, str) else ref
         try:
             answer = await call
         except GatewayError as error:
@@ -110,10 +115,8 @@ class Conversation:
                 "you do anything again; the audit log, key 3, has what was recorded",
                 Tone.ALARM,
             )
-            if ref is not None:
-                self.session.unknown.add(ref)
-        if ref is not None:
-            self.session.in_flight.discard(ref)
+            self.session.unknown.update(refs)
+        self.session.in_flight.difference_update(refs)
         self._host.reread()
         return answer
 

@@ -6,6 +6,7 @@ from ibgw_tui.core.broker import LinkState
 from ibgw_tui.core.edits import differences
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Status
 from ibgw_tui.service.views import OrderRow, Ticket
+from ibgw_tui.tui.batching import Batching
 from ibgw_tui.tui.conversation import Conversation
 from ibgw_tui.tui.port import ApprovalVerdict
 from ibgw_tui.tui.present import STATUSES, Tone, countdown
@@ -20,6 +21,7 @@ class Deciding:
     def __init__(self, talk: Conversation) -> None:
         self._talk = talk
         self._session = talk.session
+        self.batch = Batching(talk, no_broker=self._no_broker, link=self._link)
 
     # ---- approving
 

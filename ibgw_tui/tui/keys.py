@@ -11,7 +11,7 @@ and the quit guard have priority, that is, work inside dialogs too.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -107,10 +107,18 @@ KEYS: tuple[Key, ...] = (
         "sees and you review like any other. Nothing is approved by it."),
     Key("ask_changes", ("b",), "b", "ask_changes", "give back", _DECIDE, Place.ORDERS,
         "Give the order back to the agent with what should be different: only a revision of it comes before you again."),
+    Key("mark", ("space",), "Space", "mark", "mark", _LOOK, Place.ORDERS,
+        "Mark the order under the cursor, or take its mark away: paper orders that are alike and pass everything can be "
+        "reviewed together. Esc takes all marks away."),
+    Key("review_marked", ("v",), "v", "review_marked", "review marked", _DECIDE, Place.ORDERS,
+        "Open the review of all marked orders: every order and what they add up to. Their number or a code is typed, "
+        "then Y; each is an approval of its own."),
     Key("submit", ("s",), "s", "submit", "send now", _DECIDE, Place.ORDERS,
         "Send an approved order now, without waiting for the rest of its hold-back."),
     Key("recall", ("u",), "u", "recall", "recall", _DECIDE, Place.ORDERS,
         "Take back an approval before it is sent."),
+    Key("recall_all", ("U",), "U", "recall_all", "recall all", _DECIDE, Place.ORDERS,
+        "Take back every approval that was not sent yet."),
     Key("write_off", ("w",), "w", "write_off", "write off", _DECIDE, Place.ORDERS,
         "Take an order in doubt as never placed, with a reason: only after the broker's records were looked up, or "
         "with a longer phrase. Nothing is sent."),
@@ -139,13 +147,22 @@ KEYS: tuple[Key, ...] = (
         "Who stages what: counts, approval rate, the last reasons against, the pending budget."),
     Key("settings", ("8",), "8", "view('settings')", "settings", _LOOK, Place.APP,
         "The configuration in force, where each value comes from, and where to change it."),
+    Key("jump", (":",), ":", "jump", "go to", _LOOK, Place.VIEW,
+        "Go to an order by its reference or the end of it, to a row by its number, to a screen by its name; in the audit "
+        "log to an entry by its number."),
     Key("filter", ("/",), "/", "filter", "filter", _LOOK, Place.VIEW,
-        "Show only rows that contain every word typed. The row under the cursor stays. In the audit log it searches the "
-        "whole log: kind, actor, order and body."),
+        "Show only rows that contain every word typed, in any column. The row under the cursor stays. In the audit log it "
+        "searches the whole log: kind, actor, order and body."),
     Key("order_by", ("o",), "o", "order_by", "order by", _LOOK, Place.ORDERS,
-        "Put the rows in another order: arrival, expiry, value, symbol. The cursor stays on its row."),
+        "Put the rows in another order: arrival, expiry, value, symbol, agent, state. The cursor stays on its row."),
+    Key("wider", (">",), ">", "wider", "wider list", _LOOK, Place.ORDERS,
+        "More room for the list, less for the ticket beside it."),
+    Key("narrower", ("<",), "<", "narrower", "narrower list", _LOOK, Place.ORDERS,
+        "Less room for the list, more for the ticket beside it."),
     Key("copy", ("c",), "c", "copy", "copy", _LOOK, Place.VIEW,
-        "Copy the order reference (or the entry's hash) to the clipboard."),
+        "Copy the order reference (the entry's hash, the page) to the clipboard of your terminal."),
+    Key("save", ("S",), "S", "save", "save", _LOOK, Place.VIEW,
+        "Save the ticket (the entry, the page) as text to a file of your own, and say where."),
     Key("help", ("?",), "?", "help", "help", _LOOK, Place.APP, "This list of keys."),
     Key("palette", ("ctrl+p",), "Ctrl+P", "command_palette", "palette", _LOOK, Place.APP,
         "Search for screens, themes and other harmless commands. Nothing in it decides."),
@@ -157,6 +174,8 @@ KEYS: tuple[Key, ...] = (
 )
 # fmt: on
 
+ORDER_VIEWS = frozenset({"desk", "blotter"})
+"""Screens with a list of orders and a ticket."""
 BY_ID: dict[str, Key] = {key.id: key for key in KEYS}
 
 
@@ -169,9 +188,23 @@ def bindings(*places: Place) -> list[Binding]:
     ]
 
 
-def grouped(keys: Iterable[Key] = KEYS) -> list[tuple[Group, list[Key]]]:
+def works_on(view: str) -> frozenset[Place]:
+    """The places whose keys mean something on a screen."""
+    inner = (
+        {Place.ORDERS, Place.LIST, Place.REVIEW}
+        if view in ORDER_VIEWS
+        else {Place.LIST}
+        if view == "audit"
+        else {Place.PAGE}
+    )
+    return frozenset({Place.APP, Place.VIEW} | inner)
+
+
+def grouped(
+    keys: Iterable[Key] = KEYS, untold: Container[Place] = (Place.TICKET, Place.PAGE)
+) -> list[tuple[Group, list[Key]]]:
     """Keys under their headings, in the order of the table; those that scroll a ticket or a page are told with the lists'."""
-    told = [key for key in keys if key.place not in (Place.TICKET, Place.PAGE)]
+    told = [key for key in keys if key.place not in untold]
     return [(group, found) for group in Group if (found := [key for key in told if key.group is group])]
 
 
@@ -183,4 +216,16 @@ def markdown_table() -> str:
         for key in keys:
             spellings = " ".join(f"`{spelling}`" for spelling in key.shown.split(" "))
             rows.append(f"| {spellings} | {key.help} |".replace("`|`", "`\\|`"))
+    return "\n".join(rows)
+
+
+def markdown_names() -> str:
+    """Every key with its name for a keymap, as the guide shows them."""
+    rows = ["| key | name | what it does |", "|---|---|---|"]
+    for group, keys in grouped(KEYS, ()):
+        rows.append(f"| **{group.value}** | | |")
+        for key in keys:
+            spellings = " ".join(f"`{spelling}`" for spelling in key.shown.split(" "))
+            name = f"`{key.id}`" if key.action else "(one key, everywhere)"
+            rows.append(f"| {spellings} | {name} | {key.help} |")
     return "\n".join(rows)

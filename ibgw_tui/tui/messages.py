@@ -37,5 +37,17 @@ class FilterLeft(Message):
         self.kept = kept
 
 
+class JumpAsked(Message):
+    """Where to go was typed."""
+
+    def __init__(self, words: str) -> None:
+        super().__init__()
+        self.words = words
+
+
+class JumpLeft(Message):
+    """Nothing was typed, or Escape."""
+
+
 class WindowChanged(Message):
     """A list has another size, or looks at other rows."""

@@ -16,7 +16,7 @@ from ibgw_tui.core.orders import Approval
 from ibgw_tui.core.records import AuditEntry, OrderRecord, SwitchState
 from ibgw_tui.service.pages import AgentsPage, FoundEntries, PoliciesPage, PositionsPage, SettingsPage, SwitchPage
 from ibgw_tui.service.standing import Standing
-from ibgw_tui.service.views import DeskState, Edit, OrderRow, Shown, Swept, Ticket
+from ibgw_tui.service.views import Batch, DeskState, Edit, OrderRow, Shown, Swept, Ticket
 
 
 class ApprovalVerdict(Protocol):
@@ -30,6 +30,19 @@ class ApprovalVerdict(Protocol):
 
     @property
     def approval(self) -> Approval | None: ...
+
+
+class BatchAnswer(Protocol):
+    """What came of one order of a batch: approved, or `problem` says why not."""
+
+    @property
+    def record(self) -> OrderRecord: ...
+
+    @property
+    def approval(self) -> Approval | None: ...
+
+    @property
+    def problem(self) -> str: ...
 
 
 class DeskPort(Protocol):
@@ -110,6 +123,18 @@ class DeskPort(Protocol):
 
     async def approve(self, shown: Shown, how: Mapping[str, str], /) -> ApprovalVerdict:
         """Approve exactly what was displayed. `how` goes to the audit log."""
+        ...
+
+    async def batch(self, order_refs: Sequence[str], /) -> Batch:
+        """Several orders, decided one after another as if those before were sent. Raises NotFound."""
+        ...
+
+    async def approve_batch(self, batch: Sequence[Shown], how: Mapping[str, str], /) -> Sequence[BatchAnswer]:
+        """Approve several that are alike, each as it was displayed and by itself."""
+        ...
+
+    async def recall_all(self) -> Sequence[OrderRecord]:
+        """Take back every approval that was not spent yet; returns the orders."""
         ...
 
     async def reject(self, order_ref: str, reason: str, reason_code: str, /) -> OrderRecord:

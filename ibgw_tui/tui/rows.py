@@ -90,6 +90,10 @@ class Rows(Generic[Row]):
     def value(self, row: str) -> Row:
         return self._values[row]
 
+    def knows(self, row: str) -> bool:
+        """Whether there is such a row, shown or not, or its tombstone."""
+        return row in self._values
+
     def is_gone(self, row: str) -> bool:
         return row in self._gone
 

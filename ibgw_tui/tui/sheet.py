@@ -253,7 +253,9 @@ def _position(ticket: Ticket, preview: Preview) -> str:
     if before is None or after is None:
         return "not known"
     crosses = " (SHORT)" if after < 0 else ""
-    return f"{number(before)} -> {number(after)}{crosses}"
+    exposure = ticket.exposure if ticket.open_besides else None
+    most = f", with open orders {number(exposure[0])} -> {number(exposure[1])}" if exposure else ""
+    return f"{number(before)} -> {number(after)}{crosses}{most}"
 
 
 def _market(ticket: Ticket) -> str:

@@ -23,6 +23,7 @@ from ibgw_tui.core.errors import NotPermitted
 from ibgw_tui.core.records import AuditEntry, OrderRecord, SwitchState
 from ibgw_tui.core.rules import DeskRules
 from ibgw_tui.service.approving import Verdict
+from ibgw_tui.service.batching import Answered
 from ibgw_tui.service.desk_pages import Pages
 from ibgw_tui.service.desk_views import Views
 from ibgw_tui.service.health import AuditHealth
@@ -40,7 +41,7 @@ from ibgw_tui.service.review import Review
 from ibgw_tui.service.routing import Router
 from ibgw_tui.service.standing import Standing, standing
 from ibgw_tui.service.switch import what_came_of
-from ibgw_tui.service.views import DeskState, Edit, OrderRow, Shown, Swept, Ticket
+from ibgw_tui.service.views import Batch, DeskState, Edit, OrderRow, Shown, Swept, Ticket
 from ibgw_tui.service.witness import Witness
 from ibgw_tui.store import OrderStore
 from ibgw_tui.store.thread import StoreThread
@@ -169,6 +170,15 @@ class OperatorDesk:
 
     async def approve(self, shown: Shown, how: Mapping[str, str]) -> Verdict:
         return await self._store.run(lambda _: self._review.approve(shown, how=how))
+
+    async def batch(self, order_refs: Sequence[str]) -> Batch:
+        return await self._store.run(lambda _: self._roles.views.batch(order_refs))
+
+    async def approve_batch(self, batch: Sequence[Shown], how: Mapping[str, str]) -> list[Answered]:
+        return await self._store.run(lambda _: self._review.approve_batch(batch, how=how))
+
+    async def recall_all(self) -> list[OrderRecord]:
+        return await self._store.run(lambda _: self._review.recall_all())
 
     async def reject(self, order_ref: str, reason: str, reason_code: str) -> OrderRecord:
         return await self._store.run(lambda _: self._review.reject(order_ref, reason=reason, reason_code=reason_code))

@@ -59,6 +59,7 @@ def test_one_policy_with_origins(cli: Cli, draft: Path) -> None:
 
 
 def test_a_policy_that_is_not_there(cli: Cli) -> None:
+    assert cli("policy", "show", "--json").json == cli("policy", "show", "example", "--json").json, "the one in force"
     answer = cli("policy", "show", "exampel", "--json")
     assert answer.code == 3 and "did you mean example?" in answer.json["error"]["message"]
 

@@ -82,6 +82,24 @@ async def test_a_ticket_is_evaluated_anew_each_time(tmp_path: Path) -> None:
         assert ticket.quote_age_seconds == 31
 
 
+async def test_the_queue_says_what_the_kill_switch_makes_of_an_order_now(tmp_path: Path) -> None:
+    """The recorded verdict was made with the switch of then."""
+    async with bench_desk(tmp_path, opened=False) as desk:
+
+        async def worst() -> list[CheckStatus]:
+            return [row.worst for row in await desk.do(desk.views.queue)]
+
+        await desk.pending()
+        assert await worst() == [CheckStatus.REFUSE]
+        await desk.compared()
+        await desk.do(lambda: desk.review.open_switch("start of day"))
+        assert await worst() == [CheckStatus.OFF], "nothing else stood against it; the ticket tells"
+        await desk.pending()
+        assert await worst() == [CheckStatus.OFF, CheckStatus.PASS]
+        await desk.do(lambda: desk.review.close_switch("lunch"))
+        assert await worst() == [CheckStatus.REFUSE, CheckStatus.REFUSE]
+
+
 async def test_the_hold_back_counts_down(tmp_path: Path) -> None:
     async with bench_desk(tmp_path) as desk:
         record = await desk.approved()
@@ -140,3 +158,17 @@ async def test_a_broken_audit_log_is_said_and_refuses(tmp_path: Path) -> None:
         assert not state.audit_ok and "altered" in state.audit_problem
         ticket = await desk.do(lambda: desk.views.ticket(record.order_ref))
         assert "LIVE_AUDIT_UNAVAILABLE" in {finding.code for finding in ticket.gates if finding.blocks}
+
+
+async def test_the_exposure_counts_what_is_open_on_the_same_side(tmp_path: Path) -> None:
+    async with bench_desk(tmp_path) as desk:
+        first = await desk.pending(quantity="3")
+        await desk.publish()
+        alone = await desk.do(lambda: desk.views.ticket(first.order_ref))
+        assert alone.open_besides == 0 and alone.exposure == (Decimal(0), Decimal(3))
+        await desk.sent(quantity="2")
+        beside = await desk.do(lambda: desk.views.ticket(first.order_ref))
+        assert beside.open_besides == 2 and beside.exposure == (Decimal(2), Decimal(5))
+        sell = await desk.pending(side="sell", quantity="1")
+        other = await desk.do(lambda: desk.views.ticket(sell.order_ref))
+        assert other.open_besides == 0, "buys and sells are never netted"

@@ -28,6 +28,7 @@ from ibgw_tui.core.policy import FrequencyLimit, LimitPolicy, SessionLimit
 from ibgw_tui.core.prices import notional_of, worst_case_price
 from ibgw_tui.core.records import Absence, AuditEntry, LeaseState, OrderRecord, SwitchState
 from ibgw_tui.core.terms import AssetClass, CheckStatus, KillSwitch, Mode, Money, QuoteStatus, Scope
+from ibgw_tui.service.batching import Answered
 from ibgw_tui.service.pages import (
     AgentsPage,
     FoundEntries,
@@ -39,7 +40,19 @@ from ibgw_tui.service.pages import (
     entry_contains,
 )
 from ibgw_tui.service.standing import Doubtful, Standing
-from ibgw_tui.service.views import DeskState, Edit, ExecutionRow, LimitBar, OrderRow, Outcome, Shown, Swept, Ticket
+from ibgw_tui.service.views import (
+    Batch,
+    BatchLine,
+    DeskState,
+    Edit,
+    ExecutionRow,
+    LimitBar,
+    OrderRow,
+    Outcome,
+    Shown,
+    Swept,
+    Ticket,
+)
 from tests.makers import NOON, a_contract, a_policy, an_intent, counters, gate_context, limit_context, usd
 from tests.tui import fake_pages
 
@@ -135,6 +148,8 @@ class FakeDesk:
              SettingRow("desk.hold_back_seconds", "5", "environment IBGW_DESK__HOLD_BACK_SECONDS")),
         )  # fmt: skip
         self.reads = 0
+        self.batch_problems: dict[str, str] = {}
+        self.refuse_in_batch: dict[str, str] = {}
         self._listeners: list[Callable[[], None]] = []
         self._numbers = itertools.count(1)
 
@@ -281,6 +296,32 @@ class FakeDesk:
         record = self.change(shown.order_ref, status=Status.APPROVED, approval=approval)
         self.ring()
         return FakeVerdict(record, decision, approval)
+
+    async def batch(self, order_refs: Sequence[str], /) -> Batch:
+        tickets = [await self.ticket(ref) for ref in order_refs]
+        problems = [
+            self.batch_problems.get(ref, ticket.why_not) for ref, ticket in zip(order_refs, tickets, strict=True)
+        ]
+        values = [t.record.preview.estimate.notional for t in tickets if t.record.preview]
+        total = Money(amount=sum((v.amount for v in values if v), Decimal(0)), currency="USD")
+        bar = LimitBar("orders in session", Decimal(5), Decimal(len(tickets)), Decimal(200), "orders", CheckStatus.PASS)
+        return Batch(tuple(BatchLine(t, p) for t, p in zip(tickets, problems, strict=True)), total, (bar,))
+
+    async def approve_batch(self, batch: Sequence[Shown], how: Mapping[str, str], /) -> list[Answered]:
+        await self._acting("approve batch", *(shown.order_ref for shown in batch))
+        answers = []
+        for shown in batch:
+            if shown.order_ref in self.refuse_in_batch:
+                answers.append(Answered(self.records[shown.order_ref], None, self.refuse_in_batch[shown.order_ref]))
+            else:
+                verdict = await self.approve(shown, how)
+                answers.append(Answered(verdict.record, verdict.approval, ""))
+        return answers
+
+    async def recall_all(self) -> list[OrderRecord]:
+        await self._acting("recall all")
+        held = [r.order_ref for r in self.records.values() if r.status is Status.APPROVED]
+        return [self._rung(self.change(ref, status=Status.PENDING, approval=None)) for ref in held]
 
     async def reject(self, order_ref: str, reason: str, reason_code: str, /) -> OrderRecord:
         await self._acting("reject", order_ref, reason, reason_code)

@@ -600,7 +600,8 @@ async def test_nothing_in_the_palette_decides() -> None:
     async with running(busy()) as (app, _):
         titles = [command.title for command in app.get_system_commands(app.screen)]
         screens = ["Review desk", "Blotter", "Audit log", "Positions", "Kill switch", "Policies", "Agents", "Settings"]
-        assert titles == [*screens, "Theme", "Keys", "Copy reference", "Screenshot"]
+        looks = ["Filter", "Go to", "Newest", "Copy", "Save", "Order by", "Wider list", "Narrower list"]
+        assert titles == [*screens, "Theme", "Keys", *looks, "Forget what is remembered", "Leave", "Screenshot"]
         # And no provider brings others along.
         assert len(app.COMMANDS) == 1
 

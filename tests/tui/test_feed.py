@@ -158,7 +158,7 @@ async def test_everything_wrong_at_once_leaves_room_for_the_orders() -> None:
     desk.router_problem = "cannot place"
     await desk.close_switch("test")
     async with running(desk, (80, 24)) as (_, pilot):
-        await shows(pilot, "AUDIT LOG BROKEN", "(and 2 more)", "▲ BUY")
+        await shows(pilot, "AUDIT LOG BROKEN", "(and 2 more: key 5)", "▲ BUY")
 
 
 async def test_a_status_that_changes_elsewhere_shows() -> None:

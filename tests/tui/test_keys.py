@@ -61,7 +61,8 @@ def test_no_deciding_key_can_be_forged_by_a_torn_escape_sequence() -> None:
 
 def test_enter_and_space_decide_nothing() -> None:
     assert BY_ID["open"].keys == ("enter",)
-    assert not any({"space", "y"} & set(key.keys) for key in KEYS)
+    assert BY_ID["mark"].keys == ("space",) and BY_ID["mark"].group is not Group.DECIDE
+    assert not any({"space", "y"} & set(key.keys) for key in KEYS if key.id != "mark")
 
 
 def test_only_the_kill_switch_and_the_way_out_have_priority() -> None:

@@ -17,9 +17,14 @@ import pytest
 from tests.scenes import SCENES, SIZES, Scene, picture_text, stage_for
 
 FOLDER = Path(__file__).resolve().parents[1] / "snapshots"
-ALL_SIZES = ("desk", "review", "unusual", "blotter")
+ALL_SIZES = ("desk", "review", "unusual", "blotter", "flood")
 """Scenes that are compared at every size; the others at 120x40."""
-CASES = [(scene, size) for scene in SCENES for size in SIZES if size == (120, 40) or scene.name in ALL_SIZES]
+CASES = [
+    (scene, size)
+    for scene in SCENES
+    for size in scene.only or SIZES
+    if scene.only or size == (120, 40) or scene.name in ALL_SIZES
+]
 
 
 def masked(text: str) -> str:

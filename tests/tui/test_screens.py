@@ -182,7 +182,7 @@ async def test_ordering_keeps_the_cursor() -> None:
         orders = orders_of(app).orders
         await pilot.press("j")
         ref = orders.cursor
-        for name in ("what expires first", "largest value", "symbol", "arrival"):
+        for name in ("what expires first", "largest value", "symbol", "agent", "state", "arrival"):
             await pilot.press("o")
             assert orders.cursor == ref
             await shows(pilot, f"by {name}")
@@ -250,7 +250,7 @@ async def test_below_the_least_size_it_says_so_and_decides_nothing(small: Size) 
             await pilot.press(key)
         assert not app.dialog_is_open and desk.acts == []
         if small[0] >= 40:
-            await shows(pilot, "needs at least 80 x 24")
+            await shows(pilot, "80 x 24")
         await pilot.press("K")
         await until(pilot, lambda: desk.acts, "the kill switch works at any size")
         await pilot.resize_terminal(120, 40)

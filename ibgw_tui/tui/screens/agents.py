@@ -40,7 +40,7 @@ class AgentsScreen(PageScreen[AgentsPage]):
                 "Nobody has staged an order yet. Agents do with `ibgw stage`; what becomes of their orders stands here."
             )
             return [Section("who stages", [sentence(told, width, Tone.QUIET)])]
-        note = f"of the newest {page.looked_at:,} orders; rate: approved of those a person decided"
+        note = f"newest {page.looked_at:,} orders; rate: approved of those decided"
         cells = [_cells(agent, page) for agent in page.agents]
         return [table("who stages", SUMMARY, cells, width, note), *(_agent(agent, width) for agent in page.agents)]
 

@@ -216,6 +216,22 @@ class AuditScreen(BoardScreen):
         entry = self.entries.selected
         return entry.hash if entry else None
 
+    @property
+    def saved(self) -> str:
+        entry = self.entries.selected
+        return entry_page(entry).plain if entry is not None else ""
+
+    def jump_to(self, words: str) -> bool:
+        """To an entry by its number, among those that were read."""
+        if not (words.isascii() and words.isdigit() and len(words) <= 12):
+            return False
+        if not self.entries.select(words):
+            told = f"entries {self._lowest:,} to {max(self._held, default=0):,} were read"
+            self.session.say(
+                f"entry {words} is not on the list: {told}; go up for older ones, or search with /", Tone.WARN
+            )
+        return True
+
     def filter_by(self, text: str) -> None:
         """At once in what is held; in the rest when no letter has come for a moment."""
         words = tuple(text.lower().split())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from typing import ClassVar
 
 from textual import events
@@ -13,17 +14,21 @@ from textual.screen import Screen
 from textual.widgets import Static
 
 from ibgw_tui.tui.keys import Place, bindings
-from ibgw_tui.tui.messages import FilterLeft, FilterTyped
+from ibgw_tui.tui.messages import FilterLeft, FilterTyped, JumpAsked, JumpLeft
 from ibgw_tui.tui.present import Tone
-from ibgw_tui.tui.session import LEAST_HEIGHT, LEAST_WIDTH, Session
+from ibgw_tui.tui.saving import SaveError, save_text
+from ibgw_tui.tui.session import LEAST_HEIGHT, LEAST_WIDTH, LEGIBLE_HEIGHT, LEGIBLE_WIDTH, Session
 from ibgw_tui.tui.theme import STYLES
-from ibgw_tui.tui.widgets.banner import Banners, alarms
+from ibgw_tui.tui.widgets.banner import Banners
 from ibgw_tui.tui.widgets.filter_input import FilterInput
 from ibgw_tui.tui.widgets.footer import KeyFooter, Situation
 from ibgw_tui.tui.widgets.header import DeskHeader
+from ibgw_tui.tui.widgets.jump_input import JumpInput
 from ibgw_tui.tui.widgets.results import Results
 from ibgw_tui.tui.widgets.view_bar import ViewBar, ViewChosen
 
+HUGE = 240
+"""From so many columns on list and ticket both have room for more."""
 TALL = 36
 """From so many lines on there is room for three lines of results."""
 
@@ -42,6 +47,7 @@ class BoardScreen(Screen[None]):
         self.header, self.banners, self.results, self.footer = DeskHeader(), Banners(), Results(), KeyFooter()
         self.view_bar = ViewBar(self.view)
         self.filter_input = FilterInput()
+        self.jump_input = JumpInput()
         self._too_small = Static(id="too-small")
 
     # ---- for subclasses
@@ -65,6 +71,15 @@ class BoardScreen(Screen[None]):
         """What the copy key takes."""
         raise NotImplementedError
 
+    @property
+    def saved(self) -> str:
+        """What the save key takes, as text: what is on display, whole."""
+        raise NotImplementedError
+
+    def jump_to(self, words: str) -> bool:
+        """Go to what is meant on this screen; False when it is not here."""
+        return False
+
     def back(self) -> None:
         """Escape."""
 
@@ -79,10 +94,12 @@ class BoardScreen(Screen[None]):
     def compose(self) -> ComposeResult:
         yield self.header
         yield self.view_bar
-        yield self.banners
+        yield self.jump_input
         with Container(id="body"):
             yield from self.compose_body()
         yield self._too_small
+        # Below the body: a line that comes or goes moves no order on the screen.
+        yield self.banners
         yield self.results
         yield self.footer
 
@@ -100,9 +117,12 @@ class BoardScreen(Screen[None]):
         width, height = event.size.width, event.size.height
         big_enough = width >= LEAST_WIDTH and height >= LEAST_HEIGHT
         self.session.big_enough = big_enough
-        self.set_class(not big_enough, "-too-small")
+        legible = width >= LEGIBLE_WIDTH and height >= LEGIBLE_HEIGHT
+        self.set_class(not legible, "-too-small")
+        self.set_class(legible and not big_enough, "-small")
+        self.set_class(width >= HUGE, "-huge")
         if self._composed:
-            self._too_small.update(too_small(width, height))
+            self._too_small.update(small_hint(width, height) if legible else too_small(width, height))
             self.results.set_class(height >= TALL, "-tall")
             self.show()
 
@@ -117,9 +137,8 @@ class BoardScreen(Screen[None]):
 
     def show_head(self) -> None:
         session = self.session
-        router_problem = session.port.router_problem
         self.header.show(session.desk, is_router=session.port.is_router, read_only=session.port.read_only)
-        self.banners.show(alarms(session.desk, session.health, router_problem, session.now))
+        self.banners.show(session.alarms())
         self.results.show(session.results)
 
     def show_footer(self) -> None:
@@ -146,20 +165,56 @@ class BoardScreen(Screen[None]):
     def on_filter_left(self, message: FilterLeft) -> None:
         self.focus_list()
 
+    def action_jump(self) -> None:
+        self.jump_input.open()
+
+    def on_jump_asked(self, message: JumpAsked) -> None:
+        self.focus_list()  # the app does the rest
+
+    def on_jump_left(self, message: JumpLeft) -> None:
+        self.focus_list()
+
     def action_copy(self) -> None:
         text = self.copied
         if text:
+            lines = text.splitlines()
+            told = text if len(lines) == 1 else f"{len(lines)} lines of this page"
             self.app.copy_to_clipboard(text)
-            self.session.say("handed to the terminal's clipboard (some terminals do not take it): " + text, Tone.QUIET)
+            self.session.say(f"copied to the clipboard {where_copies_go()} (S saves to a file): {told}", Tone.QUIET)
+
+    def action_save(self) -> None:
+        """To a file of the operator's own; its name has nothing of an order in it."""
+        try:
+            path = save_text(self.session.saved, self.view, self.saved, self.session.now)
+        except SaveError as error:
+            self.session.say(f"not saved: {error}", Tone.WARN)
+        else:
+            self.session.say(f"saved as {path.name} in {path.parent}", Tone.QUIET)
 
     def action_newest(self) -> None:
         raise NotImplementedError
 
 
+def where_copies_go() -> str:
+    """Where an OSC 52 copy ends up: nobody answers it, so only the way is known."""
+    if os.environ.get("TMUX"):
+        return "by way of tmux, where set-clipboard is on"
+    if "SSH_CONNECTION" in os.environ or "SSH_TTY" in os.environ:
+        return "of the terminal you sit at, by way of ssh, if it takes copies"
+    return "of this terminal, if it takes copies"
+
+
+def small_hint(width: int, height: int) -> Content:
+    return Content.styled(
+        f" {width} x {height}: to look only. Deciding needs {LEAST_WIDTH} x {LEAST_HEIGHT}.",
+        STYLES[Tone.CAUTION],
+    )
+
+
 def too_small(width: int, height: int) -> Content:
     return Content.assemble(
         (f" This window is {width} x {height}. ", STYLES[Tone.CAUTION]),
-        f"\n\n It needs at least {LEAST_WIDTH} x {LEAST_HEIGHT} to show an order whole.\n"
-        " Until then nothing can be decided here.\n"
+        f"\n\n From {LEAST_WIDTH} x {LEAST_HEIGHT} on orders can be decided,\n"
+        f" from {LEGIBLE_WIDTH} x {LEGIBLE_HEIGHT} on lists can be read.\n"
         " K still closes the kill switch.",
     )

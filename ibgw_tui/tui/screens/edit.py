@@ -35,7 +35,7 @@ class EditScreen(TextScreen[OrderRecord]):
 
     DEFAULT_CSS = """
     EditScreen .field { height: 1; width: 1fr; }
-    EditScreen .field Static { width: 26; height: 1; }
+    EditScreen .field Static { width: 30; height: 1; }
     EditScreen #said { height: auto; min-height: 1; max-height: 5; }
     """
 
@@ -115,7 +115,9 @@ class EditScreen(TextScreen[OrderRecord]):
         try:
             edited(self._intent, changes)
         except InvalidRequest as error:
-            self._refused(error, error.problems)
+            named = self._go_to_first(error.problems)
+            what = f"correct {named}, then press enter again" if named else f"{error.message}: {error.user_action}"
+            self.say(f"not saved: {what}")
             return
         self._saving = True
         self.say("saving ...", MUTED)
@@ -126,7 +128,8 @@ class EditScreen(TextScreen[OrderRecord]):
         try:
             revision = await self._save(wanted)
         except GatewayError as error:
-            self._refused(error, getattr(error, "problems", ()))
+            self._go_to_first(getattr(error, "problems", ()))
+            self.say(f"not saved: {problem_of(error)}")
         except Exception as error:  # noqa: BLE001  what was typed stays; that nothing is known is said
             self.say(f"UNKNOWN whether it was saved ({problem_of(error)}): close this and look at the order first")
         else:
@@ -134,13 +137,13 @@ class EditScreen(TextScreen[OrderRecord]):
         finally:
             self._saving = False
 
-    def _refused(self, error: GatewayError, problems: Iterable[str]) -> None:
-        """Say why, with the remedy, and go to the first field that is named."""
-        named = [line.split(":", 1)[0] for line in problems]
-        first = next((name for name in self.fields if name in named), None)
-        if first is not None:
-            self._input(first).focus()
-        self.say(f"not saved: {problem_of(error)}")
+    def _go_to_first(self, problems: Iterable[str]) -> str:
+        """Go to the first field that is named; which ones are, in words."""
+        named = {line.split(":", 1)[0] for line in problems}
+        fields = [name for name in self.fields if name in named]
+        if fields:
+            self._input(fields[0]).focus()
+        return ", ".join(name.replace("_", " ") for name in fields)
 
     def say(self, text: str, style: str = CAUTION) -> None:
         self.query_one("#said", Static).update(safe_part(text, style))  # with a layout: it may need more lines

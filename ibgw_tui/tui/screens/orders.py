@@ -20,17 +20,23 @@ from ibgw_tui.core.terms import CheckStatus
 from ibgw_tui.service.views import OrderRow, Ticket
 from ibgw_tui.tui.deciding import Deciding
 from ibgw_tui.tui.feed import Feed
+from ibgw_tui.tui.jumping import row_meant
 from ibgw_tui.tui.keys import Place, bindings
 from ibgw_tui.tui.messages import CursorMoved, RowOpened, WindowChanged
 from ibgw_tui.tui.present import Tone
+from ibgw_tui.tui.remembered import SPLITS, Memory
 from ibgw_tui.tui.screens.board import BoardScreen
 from ibgw_tui.tui.session import Session, Snapshot
 from ibgw_tui.tui.stopping import Stopping
 from ibgw_tui.tui.theme import STYLES
 from ibgw_tui.tui.widgets.columns import Column
 from ibgw_tui.tui.widgets.footer import Situation
-from ibgw_tui.tui.widgets.order_list import OrderList
+from ibgw_tui.tui.widgets.order_list import ORDERINGS, OrderList
 from ibgw_tui.tui.widgets.ticket import TicketPane
+from ibgw_tui.tui.widgets.ticket_page import ticket_lines
+
+SAVED_WIDTH = 110
+"""Cells of a line in a saved ticket."""
 
 
 class OrdersScreen(BoardScreen):
@@ -39,11 +45,17 @@ class OrdersScreen(BoardScreen):
     BINDINGS: ClassVar[list[BindingType]] = [*bindings(Place.ORDERS)]
     COLUMNS: ClassVar[Sequence[Column]] = ()
     START_AT_END = False
+    marks_here = False
+    """Whether orders of this list can be marked."""
     title_word = ""
     no_ticket = Content("")
 
-    def __init__(self, session: Session, deciding: Deciding, stopping: Stopping, feed: Feed) -> None:
+    def __init__(
+        self, session: Session, deciding: Deciding, stopping: Stopping, feed: Feed, memory: Memory | None = None
+    ) -> None:
         super().__init__(session)
+        self._memory = memory or Memory()
+        self._recalled = False
         self._deciding = deciding
         self._stopping = stopping
         self._feed = feed
@@ -64,6 +76,10 @@ class OrdersScreen(BoardScreen):
         """What became of orders that left the list."""
         return lists.sent
 
+    def unlisted(self) -> int:
+        """Orders that belong here and were not read: lists have an end."""
+        return 0
+
     def empty_text(self) -> Content:
         """What a newcomer reads when there is nothing in the list."""
         raise NotImplementedError
@@ -79,11 +95,29 @@ class OrdersScreen(BoardScreen):
                 yield self._empty
             yield self.ticket_pane
 
+    def on_mount(self) -> None:
+        self._split()
+        super().on_mount()
+
+    def _recall(self) -> None:
+        """As it was left: the order of the rows and the filter, once there are rows. A filter is said aloud."""
+        self._recalled = True
+        ordering, words = self._memory.now.orderings.get(self.view), self._memory.now.filters.get(self.view)
+        if ordering:
+            self._order_name = self.orders.order_by(ordering)
+        if words:
+            self.filter_input.add_class("-open")
+            self.filter_input.value = words
+            self.session.say(f"{self.title_word}: the filter of the last time is on: {words}. Esc clears it", Tone.WARN)
+
     def show_body(self) -> None:
         lists, orders = self.session.lists, self.orders
         if lists is not None:
             orders.show_orders(self.rows_of(lists), self.fates_of(lists))
+            if not self._recalled:
+                self._recall()
             self._follow()
+            self._keep_marks(orders)
         is_empty = not orders.rows.shown
         self._box.set_class(is_empty, "-empty")
         if not is_empty and self.focused is None:
@@ -106,6 +140,14 @@ class OrdersScreen(BoardScreen):
         if self.is_active and self.focused is None:
             self.focus_list()
 
+    def _keep_marks(self, orders: OrderList) -> None:
+        """A mark goes with the last moment in which its order waited for the operator."""
+        marks = self.session.marks
+        if self.marks_here:
+            for ref in [ref for ref in marks if not orders.waits(ref)]:
+                del marks[ref]
+            orders.show_marks(marks)
+
     def _show_titles(self) -> None:
         orders = self.orders
         columns = orders.titles()
@@ -116,6 +158,11 @@ class OrdersScreen(BoardScreen):
         told = [f"{rows.total}"]
         if rows.is_filtered:
             told = [f"{rows.total - len(rows.hidden)} of {rows.total} shown by the filter"]
+        unlisted = self.unlisted()
+        if unlisted:
+            told.append(f"{unlisted:,} newer ones not listed")
+        if self.marks_here and self.session.marks:
+            told.append(f"{len(self.session.marks)} marked")
         if self._order_name:
             told.append(f"by {self._order_name}")
         if rows.below:
@@ -172,6 +219,8 @@ class OrdersScreen(BoardScreen):
             self.focus_list()
         elif self._filter:
             self.filter_input.action_leave_filter()
+        elif self._deciding.batch.clear():
+            self.show_body()
         self.call_after_refresh(self.show_footer)
 
     def focus_list(self) -> None:
@@ -194,6 +243,8 @@ class OrdersScreen(BoardScreen):
             read_only=session.port.read_only,
             may_decide=session.may_decide,
             working=len(session.at_broker()),
+            marked=len(session.marks) if self.marks_here else 0,
+            held=len(session.held_back()),
         )
 
     # ---- actions
@@ -202,8 +253,29 @@ class OrdersScreen(BoardScreen):
     def copied(self) -> str | None:
         return self.orders.cursor
 
+    @property
+    def saved(self) -> str:
+        ticket = self.ticket_pane.ticket
+        if ticket is None:
+            return ""
+        # Drawn anew: in a narrow window the pane is not shown and has no lines.
+        lines = ticket_lines(ticket, self.session.now, SAVED_WIDTH)
+        return "\n".join(line.plain.rstrip() for line in lines)
+
+    def jump_to(self, words: str) -> bool:
+        rows = self.orders.rows.shown
+        ref = row_meant(words, rows)
+        return ref is not None and self.select(ref)
+
+    def unfilter(self) -> None:
+        """Show every row: somebody goes to one that the filter hides."""
+        if self._filter:
+            self.filter_input.action_leave_filter()
+            self.filter_by("")
+
     def filter_by(self, text: str) -> None:
         self._filter = text.strip()
+        self._memory.note_filter(self.view, self._filter)
         self.orders.filter_by(text)
         self.show_body()
 
@@ -213,7 +285,30 @@ class OrdersScreen(BoardScreen):
 
     def action_order_by(self) -> None:
         self._order_name = self.orders.order_by_next()
+        is_first = self._order_name == ORDERINGS[0][0]
+        self._memory.note_ordering(self.view, "" if is_first else self._order_name)
         self._show_titles()
+
+    def action_wider(self) -> None:
+        self._resplit(1)
+
+    def action_narrower(self) -> None:
+        self._resplit(-1)
+
+    def _resplit(self, by: int) -> None:
+        """The next width of the list. Where list and ticket do not stand side by side, it only counts for later."""
+        now = self._memory.now.split
+        if now is None:
+            shown = self._box.size.width * 100 // max(1, self.size.width)
+            now = min(SPLITS, key=lambda split: abs(split - shown))
+        at = max(0, min(SPLITS.index(now) + by, len(SPLITS) - 1))
+        self._memory.note(split=SPLITS[at])
+        self._split()
+        self.session.say(f"list {SPLITS[at]} % of the width, where it stands beside the ticket", Tone.QUIET)
+
+    def _split(self) -> None:
+        for split in SPLITS:
+            self.set_class(split == self._memory.now.split, f"-split-{split}")
 
     def action_approve(self) -> None:
         self._deciding.approve(self.ticket_pane.ticket, self.orders.selected)
@@ -226,6 +321,17 @@ class OrdersScreen(BoardScreen):
 
     def action_ask_changes(self) -> None:
         self._deciding.ask_changes(self.ticket_pane.ticket, self.orders.selected)
+
+    def action_mark(self) -> None:
+        if self.marks_here and self._deciding.batch.mark(self.ticket_pane.ticket, self.orders.selected):
+            self.show_body()
+            self.show_footer()
+
+    def action_review_marked(self) -> None:
+        self._deciding.batch.review(self.orders.rows.hidden)
+
+    def action_recall_all(self) -> None:
+        self._deciding.batch.recall_all()
 
     def action_submit(self) -> None:
         self._deciding.submit(self.orders.selected)

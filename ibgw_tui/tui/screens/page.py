@@ -150,12 +150,9 @@ class PageScreen(BoardScreen, Generic[Page]):
     def copied(self) -> str | None:
         return self.pane.text or None
 
-    def action_copy(self) -> None:
-        text = self.copied
-        if text:
-            self.app.copy_to_clipboard(text)
-            told = f"{len(text.splitlines())} lines of this page"
-            self.session.say(f"handed to the terminal's clipboard (some terminals do not take it): {told}", Tone.QUIET)
+    @property
+    def saved(self) -> str:
+        return self.pane.text
 
     def action_newest(self) -> None:
         self.focus_list()

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Sequence
 
 from ibgw_tui.service.pages import SettingRow, SettingsPage
+from ibgw_tui.tui.comfort import Comfort
+from ibgw_tui.tui.heralds import desktop_kind
 from ibgw_tui.tui.present import Tone
 from ibgw_tui.tui.screens.page import PageScreen
-from ibgw_tui.tui.widgets.sections import Cell, Col, Section, fact, sentence, table
+from ibgw_tui.tui.session import Session
+from ibgw_tui.tui.widgets.sections import Cell, Col, Row, Section, fact, sentence, table
 
 COLUMNS = (Col("setting", 46), Col("origin", 44, weight=1), Col("value", 400, wraps=True))
 
@@ -17,13 +21,32 @@ class SettingsScreen(PageScreen[SettingsPage]):
     view = "settings"
     title_word = "settings"
 
+    def __init__(self, session: Session, comfort: Comfort) -> None:
+        super().__init__(session)
+        self._comfort = comfort
+
     async def read(self) -> SettingsPage:
         return await self.session.port.settings_page()
+
+    def _noises(self, width: int) -> list[Row]:
+        """Who hears of a ring and what is wrong with it, and what is wrong with the operator's own keys."""
+        comfort = self._comfort
+        kind = desktop_kind(comfort.desktop, os.environ)
+        bell = f"bell {'on' if comfort.bell else 'off'}, desktop notification {kind}"
+        told = [fact("rings", f"{bell}; at most one in {comfort.ring_every_seconds:g} s", width)]
+        for herald in comfort.heralds:
+            tone = Tone.REFUSE if herald.problem else Tone.GOOD
+            told.append(sentence(f"{herald.name}: {herald.problem or 'no problem so far'}", width, tone))
+        keymap = comfort.keymap
+        count = sum(len(keys) for keys in keymap.extra.values())
+        told.append(fact("own keys", f"{count} added" if count else "none added", width))
+        return told + [sentence(f"keymap: {problem}", width, Tone.WARN) for problem in keymap.problems]
 
     def sections(self, page: SettingsPage, width: int) -> Sequence[Section]:
         terminal = [
             fact("theme", f"{self.app.theme}: Ctrl+P, then Theme, for another one", width),
             fact("window", f"{self.app.size.width} x {self.app.size.height}", width),
+            *self._noises(width),
         ]
         missing = "" if page.exists else " (there is none: the defaults are in force; `ibgw config init` writes one)"
         told = (

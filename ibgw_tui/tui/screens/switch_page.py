@@ -42,8 +42,10 @@ class SwitchScreen(PageScreen[SwitchPage]):
 
     def sections(self, page: SwitchPage, width: int) -> Sequence[Section]:
         standing = page.standing
+        wrong = [sentence(alarm.text, width, alarm.tone) for alarm in self.session.alarms()]
         found = [
             Section("now", _state(page, width)),
+            *([Section("what is wrong now", wrong, "in full")] if wrong else []),
             Section("against opening it", _against(page, width), _count(standing.against)),
             _in_doubt(standing, width),
             _foreign(standing, width),

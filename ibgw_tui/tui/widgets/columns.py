@@ -143,6 +143,8 @@ def fitting(columns: Sequence[Column], width: int) -> tuple[Column, ...]:
 GLYPH = 2
 """Cells for the mark of the cursor."""
 CURSOR = "▶ "
+MARK = "*"
+"""Beside the cursor's place: this order is to be reviewed together with others."""
 
 
 def titles(columns: Sequence[Column]) -> Content:
@@ -150,9 +152,12 @@ def titles(columns: Sequence[Column]) -> Content:
     return Content.styled(" " * GLYPH + text, STYLES[Tone.QUIET])
 
 
-def order_line(row: OrderRow, columns: Sequence[Column], now: datetime, *, cursor: bool, width: int) -> Content:
+def order_line(
+    row: OrderRow, columns: Sequence[Column], now: datetime, *, cursor: bool, width: int, marked: bool = False
+) -> Content:
     """One order as a line."""
-    parts: list[Content | tuple[str, str]] = [(CURSOR if cursor else " " * GLYPH, "bold")]
+    pointer, mark = CURSOR[0] if cursor else " ", MARK if marked else " "
+    parts: list[Content | tuple[str, str]] = [(pointer + mark, "bold")]
     for number_of, column in enumerate(columns):
         text, tone = column.cell(row, now)
         if row.status in TERMINAL and tone in (Tone.STRONG, Tone.PLAIN):

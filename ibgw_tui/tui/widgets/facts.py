@@ -68,6 +68,7 @@ def facts(ticket: Ticket, now: datetime) -> list[Fact]:
         Fact("notional", money(notional) if notional else "not known", Tone.STRONG),
         Fact("valid", validity(intent), Tone.WARN if intent.outside_hours else Tone.PLAIN),
         Fact("position", *_position(ticket)),
+        *_exposure(ticket),
         *_session(ticket),
         Fact("bid / ask", *_market(ticket, now), wide=True),
     ]
@@ -91,6 +92,16 @@ def _position(ticket: Ticket) -> tuple[str, Tone]:
         return signed(before), Tone.PLAIN
     short = " SHORT" if after < 0 else ""
     return f"{signed(before)} -> {signed(after)}{short}", Tone.WARN if short else Tone.STRONG
+
+
+def _exposure(ticket: Ticket) -> list[Fact]:
+    """The position if everything that is open on this side fills too, before -> after this order."""
+    found = ticket.exposure
+    if found is None or not ticket.open_besides:
+        return []
+    before, after = found
+    words = f"{signed(before)} -> {signed(after)} with {number(ticket.open_besides)} open"
+    return [Fact("exposure", words, Tone.WARN if after < 0 else Tone.PLAIN)]
 
 
 def _session(ticket: Ticket) -> list[Fact]:

@@ -23,7 +23,7 @@ class FilterInput(Input):
 
     def __init__(self) -> None:
         super().__init__(
-            placeholder="words to look for: Enter keeps them, Esc clears", compact=True, select_on_focus=False
+            placeholder="filter: words in any column. Enter keeps them, Esc clears", compact=True, select_on_focus=False
         )
         self.cursor_blink = False
 

@@ -14,7 +14,7 @@ from textual.widget import Widget
 
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Status
 from ibgw_tui.service.views import OrderRow
-from ibgw_tui.tui.keys import BY_ID
+from ibgw_tui.tui.keys import BY_ID, ORDER_VIEWS
 from ibgw_tui.tui.present import Tone
 from ibgw_tui.tui.theme import STYLES
 
@@ -40,6 +40,9 @@ class Situation:
     read_only: bool = False
     may_decide: bool = True
     working: int = 0
+    marked: int = 0
+    held: int = 0
+    """Approved and not sent yet."""
 
 
 def offers(now: Situation) -> tuple[list[Offer], list[Offer]]:
@@ -47,26 +50,35 @@ def offers(now: Situation) -> tuple[list[Offer], list[Offer]]:
     left: list[Offer] = []
     if now.selected is not None and now.may_decide and not now.read_only:
         left += _deciding(now.selected, approvable=now.approvable)
-    if now.working and now.may_decide and not now.read_only and now.view in _ORDERS:
+    if now.may_decide and not now.read_only and now.view in ORDER_VIEWS:
+        left += [_offer("review_marked")] if now.marked > 1 else []
+        left += [_offer("recall_all")] if now.held > 1 else []
+    if now.working and now.may_decide and not now.read_only and now.view in ORDER_VIEWS:
         left.append(_offer("cancel_all"))
     if now.in_ticket:
         left += [Offer("j k", "scroll"), _offer("back")]
     elif now.selected is not None or now.view == "audit":
         left.append(_offer("open"))
-    elif now.view not in _ORDERS:
+    elif now.view not in ORDER_VIEWS:
         left.append(Offer("j k", "scroll"))
-    left += [_offer(key) for key in ("filter", "newest", "copy", "order_by", "palette") if _means(key, now)]
+    left += [
+        _offer(key) for key in ("filter", "newest", "jump", "copy", "save", "order_by", "palette") if _means(key, now)
+    ]
     kill = Offer(BY_ID["kill"].footer, "CLOSE kill switch" if now.switch_open else "open kill switch")
-    return left, [kill, _offer("help"), _offer("quit")]
+    return left, [*([] if now.read_only else [kill]), _offer("help"), _offer("quit")]
 
 
 def _means(key: str, now: Situation) -> bool:
     """Whether a key of the lists can do anything."""
-    return key == "palette" or (now.selected is not None if now.view in _ORDERS else key != "order_by")
+    if key in ("palette", "jump"):
+        return True
+    if now.view in ORDER_VIEWS:
+        return now.selected is not None
+    return key != "order_by" and (key != "newest" or now.view in _GROWING)
 
 
-_ORDERS = frozenset({"desk", "blotter"})
-"""Screens with orders; the names of all screens stand in a line of their own."""
+_GROWING = frozenset({"audit", "switch"})
+"""Other screens whose newest line is the last one."""
 
 
 def _deciding(row: OrderRow, *, approvable: bool) -> list[Offer]:

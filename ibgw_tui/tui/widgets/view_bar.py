@@ -42,11 +42,19 @@ class Tab:
     """First cell."""
 
 
-def tabs(width: int) -> list[Tab]:
-    """Where each screen's name stands: whole words where they fit, else the keys alone."""
-    told = [(view, f" {BY_ID[view].footer} {word} ") for view, word in VIEWS]
-    if sum(len(text) for _, text in told) > width:
-        told = [(view, f" {BY_ID[view].footer} ") for view, _ in VIEWS]
+def tabs(width: int, current: str = "") -> list[Tab]:
+    """Where each screen's name stands: whole words where they fit, else the keys alone and the word of this screen.
+
+    Each begins with a space, the next one's space ends it: eight words go into 80 cells that way.
+    """
+    told = [(view, f" {BY_ID[view].footer} {word}") for view, word in VIEWS]
+    spare = width - 1 - sum(len(text) for _, text in told)
+    if spare >= len(told):
+        told = [(view, text + " ") for view, text in told]
+    elif spare < 0:
+        told = [
+            (view, f" {BY_ID[view].footer} {word if view == current else ''}".rstrip() + " ") for view, word in VIEWS
+        ]
     found, start = [], 0
     for view, text in told:
         found.append(Tab(view, text, start))
@@ -62,15 +70,21 @@ class ViewBar(Widget):
         self._view = view
 
     def render(self) -> Content:
-        parts = []
-        for tab in tabs(self.size.width):
-            if tab.view == self._view:
-                parts.append((f"[{tab.text[1:-1]}]", "bold $primary"))
-            else:
-                parts.append((tab.text, STYLES[Tone.QUIET]))
-        return Content.assemble(*parts)
+        parts, after = [], " "
+        for tab in tabs(self.size.width, self._view):
+            here, text = tab.view == self._view, tab.text.strip()
+            space = " " * (len(tab.text) - len(text) - 1)
+            parts.append(("[" if here else after, "bold $primary"))
+            parts.append((text, "bold $primary" if here else STYLES[Tone.QUIET]))
+            after = "]" if here else " "
+            if space:
+                parts.append((after + space[1:], "bold $primary"))
+                after = " "
+        return Content.assemble(*parts, (after, "bold $primary"))
 
     def on_click(self, event: events.Click) -> None:
-        at = next((tab for tab in tabs(self.size.width) if tab.start <= event.x < tab.start + len(tab.text)), None)
+        at = next(
+            (tab for tab in tabs(self.size.width, self._view) if tab.start <= event.x < tab.start + len(tab.text)), None
+        )
         if at is not None and at.view != self._view:
             self.post_message(ViewChosen(at.view))
