@@ -11,9 +11,10 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable
+from dataclasses import replace
 
 from ibgw_tui.core.errors import GatewayError, NotFound
-from ibgw_tui.service.views import Ticket
+from ibgw_tui.service.views import OrderRow, Ticket
 from ibgw_tui.tui.safe import short
 from ibgw_tui.tui.session import Session, Snapshot
 from ibgw_tui.tui.widgets.banner import FeedHealth
@@ -25,7 +26,9 @@ EVERY = 1.0
 LISTS_EVERY = 5.0
 """The lists are read when the audit log grew (every change of an order is in it), and at least so often."""
 GATHER = 0.03
-"""Rings that come so close together are one reading."""
+"""Between a reading and the next one. The first ring is answered at once; those that come meanwhile are one reading."""
+TICKET_EVERY = 0.5
+"""The ticket on display is read again when its own row changed, and otherwise no more often than this."""
 PATIENCE = 3.0
 """A reading that takes longer is a feed that is down."""
 
@@ -42,9 +45,14 @@ class Feed:
         self._show_ticket = show_ticket
         self._rung = asyncio.Event()
         self._due_at = 0.0
+        self._read_at = 0.0
         self._everything = True
         self._lists_read_at = 0.0
         self._audit_seq = -1
+        self._ticket: tuple[str, OrderRow | None] | None = None
+        """Of which order the ticket was read last, and what its row was then."""
+        self._ticket_read_at = 0.0
+        self._ticket_owed = False
         self.readings = 0
         """Complete ones, for tests and for the curious."""
 
@@ -64,15 +72,16 @@ class Feed:
             stop()
 
     async def _until_due(self) -> None:
-        """Wait for a ring, or for the next second."""
-        left = self._due_at - time.monotonic()
+        """Wait for a ring, for a ticket that was put off, or for the next second."""
+        due = min(self._due_at, self._ticket_read_at + TICKET_EVERY) if self._ticket_owed else self._due_at
+        left = due - time.monotonic()
         if left > 0:
             try:
                 await asyncio.wait_for(self._rung.wait(), left)
             except TimeoutError:
                 pass
             else:
-                await asyncio.sleep(GATHER)
+                await asyncio.sleep(max(0.0, self._read_at + GATHER - time.monotonic()))
         if time.monotonic() >= self._due_at:
             self._everything, self._due_at = True, time.monotonic() + EVERY
 
@@ -95,25 +104,46 @@ class Feed:
             await asyncio.sleep(EVERY)
         else:
             self._up()
+        self._read_at = time.monotonic()
 
     async def _read(self) -> None:
         port, session = self._session.port, self._session
         wanted, everything, unknown = self._wanted(), self._everything, frozenset(session.unknown)
-        self._everything = False
-        if wanted is not None:
-            await self._read_ticket(wanted)
+        self._everything = self._ticket_owed = False
         if everything:
             session.desk = await port.desk()
             due = time.monotonic() - self._lists_read_at >= LISTS_EVERY
             if due or session.desk.audit_seq != self._audit_seq or session.lists is None:
-                queue, blotter = tuple(await port.queue()), tuple(reversed(await port.blotter()))
-                session.lists = Snapshot(queue, blotter, {row.order_ref: row for row in blotter})
+                await self._read_lists()
                 self._audit_seq, self._lists_read_at = session.desk.audit_seq, time.monotonic()
             session.unknown -= unknown  # what is shown now was read after the act
             session.on_change()
+        if wanted is not None:
+            await self._read_ticket(wanted)
         self.readings += 1
 
+    async def _read_lists(self) -> None:
+        """Both lists. An arrival is shown before the longer one is read; what left the queue needs both, to say why."""
+        port, session = self._session.port, self._session
+        queue, before = tuple(await port.queue()), session.lists
+        if before is not None and {row.order_ref for row in before.queue} <= {row.order_ref for row in queue}:
+            session.lists = replace(before, queue=queue)
+            session.on_change()
+        blotter = tuple(reversed(await port.blotter()))
+        session.lists = Snapshot(queue, blotter, {row.order_ref: row for row in blotter})
+
+    def _row(self, ref: str) -> OrderRow | None:
+        lists = self._session.lists
+        if lists is None:
+            return None
+        return lists.sent.get(ref) or next((row for row in lists.queue if row.order_ref == ref), None)
+
     async def _read_ticket(self, ref: str) -> None:
+        now, this = time.monotonic(), (ref, self._row(ref))
+        self._ticket_owed = this == self._ticket and now - self._ticket_read_at < TICKET_EVERY
+        if self._ticket_owed:
+            return
+        self._ticket, self._ticket_read_at = this, now
         try:
             ticket = await self._session.port.ticket(ref)
         except NotFound:

@@ -25,6 +25,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ibgw_tui.core.text import one_line, sanitise
+from ibgw_tui.tui.thrift import thrifty_driver
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -312,14 +313,16 @@ async def run_app(app: App[Any], folder: Path) -> int:
     """Run the app with all of the above. `folder` takes the crash file. Returns the exit code."""
 
     def stalled(milliseconds: float) -> None:
-        with contextlib.suppress(Exception):  # no screen yet, or none any more
-            tell = getattr(app.screen, "stalled", None)
-            if callable(tell):
-                tell(milliseconds)
+        for told in (lambda: app, lambda: app.screen):
+            with contextlib.suppress(Exception):  # no screen yet, or none any more
+                tell = getattr(told(), "stalled", None)
+                if callable(tell):
+                    tell(milliseconds)
 
     guard, reporter = TerminalGuard(), CrashReporter(app, folder)
     watch, tidier = LoopWatch(stalled), Tidier()
     reporter.install()
+    app.driver_class = thrifty_driver(app.driver_class)
     app.loop_lag = watch.lag  # type: ignore[attr-defined]  # for a screen that shows it
     tidier.start()
     watch.start()

@@ -47,6 +47,8 @@ class Rows(Generic[Row]):
         self._places: dict[str, int] = {}
         """Identity -> index in `_shown`."""
         self._matches: Callable[[Row], bool] | None = None
+        self._taken: Iterable[Row] | None = None
+        """What was taken in last: the same tuple again is no news, however long it is."""
         self.cursor: str | None = None
         self.top = 0
         self.height = 1
@@ -96,6 +98,11 @@ class Rows(Generic[Row]):
         return row in self._gone
 
     @property
+    def tombstones(self) -> tuple[str, ...]:
+        """Oldest first."""
+        return tuple(self._gone)
+
+    @property
     def lines(self) -> int:
         """Lines to scroll over: a window may look past the end rather than let a row jump."""
         return max(len(self._shown), self.top + self.height) if self.top else len(self._shown)
@@ -109,9 +116,14 @@ class Rows(Generic[Row]):
 
     def update(self, rows: Iterable[Row]) -> Changed:
         """Take in what is there now. The cursor and its line on the screen stay."""
-        fresh = {self._identity(row): row for row in rows}
-        differing = {row for row, value in fresh.items() if row in self._values and self._values[row] != value}
-        arrived = [row for row in fresh if row not in self._values]
+        if rows is self._taken:
+            return Changed()
+        self._taken = rows if isinstance(rows, tuple) else None
+        fresh, known = {self._identity(row): row for row in rows}, self._values
+        differing = {
+            row for row, value in fresh.items() if (old := known.get(row, value)) is not value and old != value
+        }
+        arrived = [row for row in fresh if row not in known]
         back = [row for row in self._gone if row in fresh]
         left = [row for row in self._order if row not in fresh and row not in self._gone]
         self._values.update(fresh)

@@ -2,8 +2,8 @@
 
     python -m tests.pty.driver_app REPORT [--rationale TEXT] [--market]
 
-Keys: `a` opens the review (as the desk does), `b` blocks the loop for a second, `!` raises an exception
-with a secret in a local variable, `q` leaves. SIGUSR1 blocks the loop for a second wherever it is,
+Keys: `a` opens the review (as the desk does), `b` blocks the loop for a second, `e` lets the next review expire
+three seconds after it was opened, `!` raises an exception with a secret in a local variable, `q` leaves. SIGUSR1 blocks the loop for a second wherever it is,
 SIGUSR2 for much longer than anybody waits. Every line of REPORT is one event.
 """
 
@@ -15,6 +15,7 @@ import os
 import signal
 import sys
 import time
+from datetime import datetime, timedelta
 from pathlib import Path
 
 from ibgw_tui.tui import hygiene
@@ -46,6 +47,17 @@ def main() -> int:
     rationale = asked.rationale.encode().decode("unicode_escape")
     ticket = samples.a_market_order(rationale=rationale) if asked.market else samples.a_ticket(rationale=rationale)
 
+    class Deadline:
+        """The clock of a review: it stands, or runs so that the preview expires in three seconds."""
+
+        began: float | None = None
+
+        def __call__(self) -> datetime:
+            preview = ticket.record.preview
+            if self.began is None or preview is None:
+                return ticket.now
+            return preview.expires_at + timedelta(seconds=time.monotonic() - self.began - 3)
+
     def note(line: str) -> None:
         with asked.report.open("a", encoding="utf-8") as file:
             file.write(line + "\n")
@@ -65,6 +77,7 @@ def main() -> int:
             self.dead = DeadTime()
             self.asking = False
             self.opened = 0
+            self.expires = False
             for each in theme.OURS:
                 self.register_theme(each)
             self.theme = theme.DEFAULT
@@ -92,7 +105,12 @@ def main() -> int:
                 self.asking = True  # one question at a time: the next key may be here before the screen is
                 self.opened += 1
                 note(f"opened {self.opened}")
-                self.push_screen(ApproveScreen(ticket, refresh=self.newest, clock=lambda: ticket.now), self.answered)
+                clock = Deadline()
+                clock.began = time.monotonic() if self.expires else None
+                self.expires = False
+                self.push_screen(ApproveScreen(ticket, refresh=self.newest, clock=clock), self.answered)
+            elif event.key == "e":
+                self.expires = True
             elif event.key == "b":
                 block(1.0)
             elif event.key == "exclamation_mark":

@@ -16,7 +16,7 @@ import subprocess
 import sys
 import termios
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import pyte
@@ -36,8 +36,9 @@ class Terminal:
         columns: int = 100,
         rows: int = 32,
         environment: Mapping[str, str] | None = None,
-        module: str = "tests.pty.driver_app",
+        command: Sequence[str] = (),
     ) -> None:
+        """`command` instead of the driver app, which takes the report and the arguments."""
         self.report = report
         self.raw = b""
         self.screen = pyte.Screen(columns, rows)
@@ -46,7 +47,7 @@ class Terminal:
         self._resize(columns, rows)
         base = {k: v for k, v in os.environ.items() if not k.startswith(("TEXTUAL", "COLUMNS", "LINES", "NO_COLOR"))}
         self.process = subprocess.Popen(
-            [sys.executable, "-m", module, str(report), *arguments],
+            command or [sys.executable, "-m", "tests.pty.driver_app", str(report), *arguments],
             stdin=slave,
             stdout=slave,
             stderr=slave,

@@ -182,10 +182,33 @@ def test_a_resize_starts_the_dwell_anew(desk: Terminal) -> None:
     rearmed(desk)
 
 
+def test_a_storm_of_resizes(desk: Terminal) -> None:
+    arm_review(desk)
+    for turn in range(40):
+        desk.resize(90 + turn, 26 + turn % 9)
+        if turn % 5 == 0:
+            desk.type("Y")
+        desk.listen(0.02)
+    desk.resize(100, 32)
+    rearmed(desk)
+    assert "press Y" in desk.text
+
+
+def test_expiry_during_the_review(desk: Terminal) -> None:
+    desk.listen(PAUSE)
+    desk.type("e")
+    arm_review(desk)
+    desk.wait_for("the expiry", lambda: desk.phases[-1] == "disarmed")
+    desk.wait_for("the reason", lambda: "it has expired" in desk.text)
+    desk.type("Y")
+    desk.listen(0.5)
+
+
 def test_lost_focus_starts_the_dwell_anew(desk: Terminal) -> None:
     arm_review(desk)
     desk.type("\x1b[O")
     desk.wait_for("no focus", lambda: desk.phases[-1] == "held")
+    desk.type("\x1b[I")
     desk.type("Y")
     rearmed(desk)
 

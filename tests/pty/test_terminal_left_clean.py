@@ -22,14 +22,22 @@ RESETS = (
 )
 
 
+def missing(terminal: Terminal) -> list[bytes]:
+    """Resets that are not there, or were undone."""
+    opposites = {reset: reset[:-1] + (b"l" if reset.endswith(b"h") else b"h") for reset in RESETS}
+    return [reset for reset, undone in opposites.items() if terminal.raw.rfind(reset) <= terminal.raw.rfind(undone)]
+
+
+def is_restored(terminal: Terminal) -> bool:
+    return not missing(terminal)
+
+
 def assert_restored(terminal: Terminal) -> None:
-    for reset in RESETS:
-        opposite = reset[:-1] + (b"l" if reset.endswith(b"h") else b"h")
-        assert terminal.raw.rfind(reset) > terminal.raw.rfind(opposite), f"{reset!r} is missing at the end"
+    assert not missing(terminal)
     assert terminal.attributes_now == terminal.attributes_before
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
 def test_signals_leave_a_clean_terminal(tmp_path: Path, number: signal.Signals) -> None:
     with running(tmp_path / "report") as terminal:
         terminal.type("a")
@@ -37,6 +45,22 @@ def test_signals_leave_a_clean_terminal(tmp_path: Path, number: signal.Signals) 
         os.kill(terminal.process.pid, number)
         assert terminal.wait_exit() == 128 + number
         assert_restored(terminal)
+
+
+def test_a_stopped_program_gives_the_terminal_back_and_takes_it_again(tmp_path: Path) -> None:
+    with running(tmp_path / "report") as terminal:
+        terminal.type("a")
+        terminal.wait_for("the review", lambda: "agent says" in terminal.text)
+        os.kill(terminal.process.pid, signal.SIGTSTP)
+        terminal.wait_for("the normal screen", lambda: is_restored(terminal))
+        assert terminal.attributes_now == terminal.attributes_before
+        before = len(terminal.raw)
+        os.kill(terminal.process.pid, signal.SIGCONT)
+        terminal.wait_for("the review again", lambda: b"agent says" in terminal.raw[before:])
+        assert not is_restored(terminal)
+        terminal.type("\x1b")
+        terminal.wait_event("closed")
+        assert terminal.count("APPROVED") == 0
 
 
 def test_even_when_the_loop_hangs(tmp_path: Path) -> None:

@@ -61,7 +61,7 @@ class OrdersScreen(BoardScreen):
         self._feed = feed
         self._filter = ""
         self._order_name = ""
-        self._titled = self._columns = Content("")
+        self._titled = self._columns = self._told_empty = Content("")
         clock = session.port.clock
         self.orders = OrderList(self.COLUMNS, clock=clock, start_at_end=self.START_AT_END, name="orders")
         self.ticket_pane = TicketPane(clock=clock, empty=self.no_ticket)
@@ -120,9 +120,13 @@ class OrdersScreen(BoardScreen):
             self._keep_marks(orders)
         is_empty = not orders.rows.shown
         self._box.set_class(is_empty, "-empty")
+        if not is_empty and self.focused is None:
+            self.call_after_refresh(self._focus_again)
         if is_empty:
             text = self.empty_text() if lists is not None else Content(" reading the desk ...")
-            self._empty.update(text)
+            if not self._told_empty.is_same(text):
+                self._told_empty = text
+                self._empty.update(text)
         self._show_titles()
 
     def _follow(self) -> None:
@@ -130,6 +134,11 @@ class OrdersScreen(BoardScreen):
         follow = self.session.follow
         if follow is not None and (self.orders.cursor != follow[0] or self.orders.select(follow[1])):
             self.session.follow = None
+
+    def _focus_again(self) -> None:
+        """An empty list is not drawn, and what is not drawn loses the keys: they come back with the first order."""
+        if self.is_active and self.focused is None:
+            self.focus_list()
 
     def _keep_marks(self, orders: OrderList) -> None:
         """A mark goes with the last moment in which its order waited for the operator."""

@@ -124,13 +124,20 @@ class KeyFooter(Widget):
     def __init__(self) -> None:
         super().__init__()
         self._situation: Situation | None = None
+        self._drawn = Content("")
 
     def show(self, situation: Situation) -> None:
+        """Another order under the cursor is often the same line again: then nothing is drawn."""
         if situation != self._situation:
             self._situation = situation
-            self.refresh()
+            if not self._drawn.is_same(self._line()):
+                self.refresh()
 
-    def render(self) -> Content:
+    def _line(self) -> Content:
         if self._situation is None:
             return Content("")
         return footer_line(*offers(self._situation), self.size.width)
+
+    def render(self) -> Content:
+        self._drawn = self._line()
+        return self._drawn

@@ -56,8 +56,7 @@ class LineList(ScrollView, Generic[Row], can_focus=True):
         if changed.everything:
             self._settle()
         else:
-            for row in changed.ids:
-                self._repaint(row)
+            self._repaint(*changed.ids)
         self._tell()
 
     def tick(self) -> None:
@@ -97,10 +96,16 @@ class LineList(ScrollView, Generic[Row], can_focus=True):
         self._tell()
         self.post_message(WindowChanged())
 
-    def _repaint(self, row: str) -> None:
-        place = self.rows.place(row)
-        if place is not None and self.rows.top <= place < self.rows.top + self.rows.height:
-            self.refresh_line(place)
+    def _repaint(self, *rows: str) -> None:
+        """Paint rows that are in the window, neighbours together: every region costs, whatever its size."""
+        top, bottom = self.rows.top, self.rows.top + self.rows.height
+        places = sorted(place for row in rows if (place := self.rows.place(row)) is not None and top <= place < bottom)
+        while places:
+            count = 1
+            while count < len(places) and places[count] == places[0] + count:
+                count += 1
+            self.refresh_lines(places[0], count)
+            del places[:count]
 
     def _tell(self) -> None:
         if self.rows.cursor != self._told:

@@ -47,8 +47,8 @@ class OrderList(LineList[OrderRow]):
         """`fates` tells what became of orders that are in this list no more."""
         before, self._fates = self._fates, fates
         self.show(rows)
-        for row in self.rows.shown:
-            if self.rows.is_gone(row) and before.get(row) != fates.get(row):
+        for row in self.rows.tombstones:
+            if before.get(row) != fates.get(row):
                 self._repaint(row)
 
     def waits(self, ref: str) -> bool:
