@@ -31,6 +31,7 @@ from pathlib import Path
 from typing import Any
 
 from bench.pty_probe import Probe, a_picture, percentile, with_text
+from bench.report import Figure
 from bench.terminal_apps import READY
 from ibgw_tui.config import load_config
 from ibgw_tui.demo.settings import write_demo_settings
@@ -50,20 +51,16 @@ OTHERS = (
 
 @dataclass
 class Report:
-    """Figures by name, and how they compare with what was promised."""
+    """Figures as they come, told at once unless somebody else will tell them."""
 
-    figures: dict[str, float] = field(default_factory=dict)
-    verdicts: dict[str, bool] = field(default_factory=dict)
+    figures: list[Figure] = field(default_factory=list)
     quiet: bool = False
 
     def put(self, name: str, value: float, unit: str = "ms", *, below: float | None = None) -> float:
-        self.figures[name] = round(value, 3)
-        told = ""
-        if below is not None:
-            self.verdicts[name] = value < below
-            told = f"   (target below {below:g}: {'met' if value < below else 'MISSED'})"
-        if not self.quiet:
-            print(f"  {name:<58} {value:10.2f} {unit}{told}", flush=True)
+        figure = Figure(name, value, unit, aim=below)
+        self.figures.append(figure)
+        told = f"   (aim {figure.aims}: {figure.verdict})" if below is not None else ""
+        self.say(f"  {name:<58} {value:10.2f} {unit}{told}")
         return value
 
     def say(self, text: str) -> None:
@@ -123,7 +120,7 @@ def others(cache: Path, report: Report) -> list[Subject]:
 
 
 def first_paint(report: Report, subjects: Iterable[Subject], rounds: int) -> None:
-    report.say("\nstart (medians of %d rounds, taking turns)" % rounds)
+    report.say(f"\nstart (medians of {rounds} rounds, taking turns)")
     subjects = list(subjects)
     painted: dict[str, list[float]] = {}
     ready: dict[str, list[float]] = {}
@@ -250,7 +247,7 @@ def a_day(report: Report, config: Path, orders: int) -> None:
         began = time.monotonic()
         while agent.poll() is None and time.monotonic() - began < 1800:
             probe.listen(0.5)
-            probe.write(random.choice([b"G", b"g", DOWN, UP]))  # noqa: S311  somebody looks around
+            probe.write(random.choice([b"G", b"g", DOWN, UP]))
             for line in agent.stdout.read().split() if agent.stdout.readable() else ():
                 done = int(line) if line.isdigit() else done
             if done >= (len(marks)) * orders // 10:
@@ -258,7 +255,12 @@ def a_day(report: Report, config: Path, orders: int) -> None:
         probe.listen(3)
         marks.append((done, probe.memory_mib))
     warm = next(memory for at, memory in marks if at >= orders // 10)
-    for name, memory in (("start", marks[0][1]), ("a tenth", warm), ("middle", _at(marks, orders // 2)), ("end", marks[-1][1])):
+    for name, memory in (
+        ("start", marks[0][1]),
+        ("a tenth", warm),
+        ("middle", _at(marks, orders // 2)),
+        ("end", marks[-1][1]),
+    ):
         report.put(f"resident, {name}", memory, "MiB")
     report.put("growth from a tenth of the day to its end", marks[-1][1] - warm, "MiB", below=10)
 
@@ -281,7 +283,8 @@ def main() -> None:
         folder = Path(name)
         run(report, folder, only=only, quick=given.quick, cache=None if given.without_others else given.cache or folder)
     if given.as_json:
-        print(json.dumps({"figures": report.figures, "targets_met": report.verdicts, "load": os.getloadavg()}, indent=2))
+        for figure in report.figures:
+            print(json.dumps(figure.as_json()))
 
 
 def run(report: Report, folder: Path, *, only: set[str], quick: bool, cache: Path | None) -> None:
