@@ -226,7 +226,11 @@ def _contains(sign: bytes, seen: bytes) -> bool:
 
 def idle(report: Report, config: Path, seconds: float) -> None:
     report.say("\nnobody there, clocks ticking")
-    programs = {"minimal": [*OURS, "minimal"], "ibgw": desk_command(config)}
+    programs = {
+        "minimal": [*OURS, "minimal"],
+        "ibgw": [*desk_command(config), "--read-only"],
+        "ibgw, the router and the simulated market in it": desk_command(config),
+    }
     for name, command in programs.items():
         with Probe(command) as probe:
             probe.listen(6)
@@ -241,7 +245,7 @@ def a_day(report: Report, config: Path, orders: int) -> None:
     report.say(f"\na day of {orders:,} orders: staged, previewed, shown, withdrawn")
     with (
         Probe(desk_command(config)) as probe,
-        subprocess.Popen([*OURS, "day", str(config), str(orders)], stdout=subprocess.PIPE, text=True) as agent,
+        subprocess.Popen([*OURS, "day", str(config), str(orders)], stdout=subprocess.PIPE) as agent,
     ):
         probe.listen(4)
         assert agent.stdout is not None
@@ -251,14 +255,20 @@ def a_day(report: Report, config: Path, orders: int) -> None:
         while agent.poll() is None and time.monotonic() - began < 1800:
             probe.listen(0.5)
             probe.write(random.choice([b"G", b"g", DOWN, UP]))  # noqa: S311  somebody looks around
-            for line in agent.stdout.read().split() if agent.stdout.readable() else ():
-                done = int(line) if line.isdigit() else done
+            with contextlib.suppress(BlockingIOError):
+                for word in os.read(agent.stdout.fileno(), 4096).split():
+                    done = int(word) if word.isdigit() else done
             if done >= (len(marks)) * orders // 10:
                 marks.append((done, probe.memory_mib))
         probe.listen(3)
         marks.append((done, probe.memory_mib))
     warm = next(memory for at, memory in marks if at >= orders // 10)
-    for name, memory in (("start", marks[0][1]), ("a tenth", warm), ("middle", _at(marks, orders // 2)), ("end", marks[-1][1])):
+    for name, memory in (
+        ("start", marks[0][1]),
+        ("a tenth", warm),
+        ("middle", _at(marks, orders // 2)),
+        ("end", marks[-1][1]),
+    ):
         report.put(f"resident, {name}", memory, "MiB")
     report.put("growth from a tenth of the day to its end", marks[-1][1] - warm, "MiB", below=10)
 
@@ -281,7 +291,9 @@ def main() -> None:
         folder = Path(name)
         run(report, folder, only=only, quick=given.quick, cache=None if given.without_others else given.cache or folder)
     if given.as_json:
-        print(json.dumps({"figures": report.figures, "targets_met": report.verdicts, "load": os.getloadavg()}, indent=2))
+        print(
+            json.dumps({"figures": report.figures, "targets_met": report.verdicts, "load": os.getloadavg()}, indent=2)
+        )
 
 
 def run(report: Report, folder: Path, *, only: set[str], quick: bool, cache: Path | None) -> None:
