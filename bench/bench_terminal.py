@@ -223,7 +223,11 @@ def _contains(sign: bytes, seen: bytes) -> bool:
 
 def idle(report: Report, config: Path, seconds: float) -> None:
     report.say("\nnobody there, clocks ticking")
-    programs = {"minimal": [*OURS, "minimal"], "ibgw": desk_command(config)}
+    programs = {
+        "minimal": [*OURS, "minimal"],
+        "ibgw": [*desk_command(config), "--read-only"],
+        "ibgw, the router and the simulated market in it": desk_command(config),
+    }
     for name, command in programs.items():
         with Probe(command) as probe:
             probe.listen(6)
@@ -238,7 +242,7 @@ def a_day(report: Report, config: Path, orders: int) -> None:
     report.say(f"\na day of {orders:,} orders: staged, previewed, shown, withdrawn")
     with (
         Probe(desk_command(config)) as probe,
-        subprocess.Popen([*OURS, "day", str(config), str(orders)], stdout=subprocess.PIPE, text=True) as agent,
+        subprocess.Popen([*OURS, "day", str(config), str(orders)], stdout=subprocess.PIPE) as agent,
     ):
         probe.listen(4)
         assert agent.stdout is not None
@@ -247,9 +251,10 @@ def a_day(report: Report, config: Path, orders: int) -> None:
         began = time.monotonic()
         while agent.poll() is None and time.monotonic() - began < 1800:
             probe.listen(0.5)
-            probe.write(random.choice([b"G", b"g", DOWN, UP]))
-            for line in agent.stdout.read().split() if agent.stdout.readable() else ():
-                done = int(line) if line.isdigit() else done
+            probe.write(random.choice([b"G", b"g", DOWN, UP]))  # somebody looks around
+            with contextlib.suppress(BlockingIOError):
+                for word in os.read(agent.stdout.fileno(), 4096).split():
+                    done = int(word) if word.isdigit() else done
             if done >= (len(marks)) * orders // 10:
                 marks.append((done, probe.memory_mib))
         probe.listen(3)

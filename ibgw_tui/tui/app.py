@@ -10,6 +10,7 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Coroutine, Iterable
+from dataclasses import replace
 from functools import partial
 from typing import Any, ClassVar, TypeVar
 
@@ -52,6 +53,8 @@ from ibgw_tui.tui.widgets.view_bar import VIEWS
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 TICK = 1.0
+LAG_SHOWN = 5.0
+"""Seconds for which a stall of the loop is told."""
 DESK = "desk"
 """The screen one starts with."""
 KNOWN = Known(
@@ -163,6 +166,21 @@ class DeskApp(App[int]):
         view = self.view
         if view is not None:
             view.show()
+
+    def stalled(self, milliseconds: float) -> None:
+        """The watchdog: the loop was away, and what is on the screen was old. It says so for a while."""
+        session = self.session
+        if session.lists is None:
+            return  # nothing was on the screen yet
+        session.health = health = replace(session.health, lag_seconds=milliseconds / 1000)
+        self._changed()
+
+        def caught_up() -> None:
+            if session.health.lag_seconds == health.lag_seconds:
+                session.health = replace(session.health, lag_seconds=0.0)
+                self._changed()
+
+        self.set_timer(LAG_SHOWN, caught_up, name="caught up")
 
     def _tick(self) -> None:
         self.ringing.look(tick=True)

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 import pytest
 
 from ibgw_tui.core.errors import OrderStoreError
 from ibgw_tui.core.lifecycle import Status
-from ibgw_tui.tui.feed import EVERY, problem_of
-from tests.tui.fake_desk import FakeDesk, StandingClock, a_busy_desk
+from ibgw_tui.service.views import OrderRow, Ticket
+from ibgw_tui.tui.feed import EVERY, TICKET_EVERY, problem_of
+from ibgw_tui.tui.screens.orders import OrdersScreen
+from tests.tui.fake_desk import FakeDesk, StandingClock, TickingClock, a_busy_desk
 from tests.tui.helpers import running, screen_text, shows, until
 
 
@@ -173,3 +176,54 @@ async def test_a_status_that_changes_elsewhere_shows() -> None:
 
 def test_of_an_unexpected_failure_only_its_kind_is_told() -> None:
     assert problem_of(ValueError("password=1234")) == "unexpected failure (ValueError)"
+
+
+async def test_an_arrival_is_shown_before_the_longer_list_is_read() -> None:
+    desk = FakeDesk()
+    first = desk.stage()
+    async with running(desk) as (app, pilot):
+        gate = asyncio.Event()
+        whole = desk.blotter
+
+        async def slow() -> list[OrderRow]:
+            await gate.wait()
+            return await whole()
+
+        desk.blotter = slow  # type: ignore[method-assign]
+        second = desk.stage()
+        desk.ring()
+        view = app.view
+        assert isinstance(view, OrdersScreen)
+        await until(pilot, lambda: view.orders.rows.knows(second), "the arrival")
+        # What leaves needs both lists, to say what became of it.
+        desk.change(first, status=Status.REJECTED)
+        desk.ring()
+        await pilot.pause(0.1)
+        assert not view.orders.rows.is_gone(first)
+        gate.set()
+        await shows(pilot, "REJECTED")
+
+
+async def test_a_ticket_that_nobody_changed_is_read_seldom_and_one_that_changed_at_once() -> None:
+    desk = FakeDesk(clock=TickingClock())
+    ref = desk.stage()
+    async with running(desk) as (app, pilot):
+        read: list[float] = []
+        whole = desk.ticket
+
+        async def counted(order_ref: str, /) -> Ticket:
+            read.append(time.monotonic())
+            return await whole(order_ref)
+
+        desk.ticket = counted  # type: ignore[method-assign]
+        began = time.monotonic()
+        while time.monotonic() - began < 1.0:
+            desk.write("something.else", "agent", "agent-1")
+            desk.ring()
+            await pilot.pause(0.02)
+        assert 1 <= len(read) <= 2 + (time.monotonic() - began) / TICKET_EVERY
+        count = len(read)
+        desk.change(ref, status=Status.REJECTED, reason="no")
+        desk.ring()
+        await shows(pilot, "rejected")
+        assert len(read) > count

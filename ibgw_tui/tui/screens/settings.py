@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from ibgw_tui.service.pages import SettingRow, SettingsPage
 from ibgw_tui.tui.comfort import Comfort
 from ibgw_tui.tui.heralds import desktop_kind
+from ibgw_tui.tui.hygiene import LoopLag
 from ibgw_tui.tui.present import Tone
 from ibgw_tui.tui.screens.page import PageScreen
 from ibgw_tui.tui.session import Session
@@ -46,6 +47,7 @@ class SettingsScreen(PageScreen[SettingsPage]):
         terminal = [
             fact("theme", f"{self.app.theme}: Ctrl+P, then Theme, for another one", width),
             fact("window", f"{self.app.size.width} x {self.app.size.height}", width),
+            fact("loop", _lateness(getattr(self.app, "loop_lag", None)), width),
             *self._noises(width),
         ]
         missing = "" if page.exists else " (there is none: the defaults are in force; `ibgw config init` writes one)"
@@ -64,6 +66,16 @@ class SettingsScreen(PageScreen[SettingsPage]):
         return found + [
             table(name, COLUMNS, [_cells(row, page.file) for row in rows], width) for name, rows in tables.items()
         ]
+
+
+def _lateness(lag: LoopLag | None) -> str:
+    """What the watchdog counted: how often this screen was late, and how late."""
+    if lag is None:
+        return "not watched"
+    return (
+        f"{lag.over_16_ms:,} of {lag.looks:,} looks late by over 16 ms, the worst by {lag.worst_ms:,.0f} ms; "
+        f"{lag.over_250_ms:,} stalls"
+    )
 
 
 def _table(key: str) -> str:
