@@ -63,7 +63,7 @@ def test_every_bench_is_in_the_list() -> None:
     assert there == set(BENCHES)
 
 
-@pytest.mark.parametrize("name", ["decisions", "start"])
+@pytest.mark.parametrize("name", ["decisions"])
 def test_one_command_runs_them(name: str, tmp_path: Path) -> None:
     target = tmp_path / "figures.json"
     command = [sys.executable, "-m", "bench", name, "--quick", "--json", str(target)]
