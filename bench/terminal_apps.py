@@ -173,8 +173,8 @@ def agent(config: Path) -> None:
 def day(config: Path, count: int) -> None:
     """Stages `count` orders as fast as the desk previews them, each withdrawn when ten newer ones wait."""
     from ibgw_tui.config import load_config
-    from ibgw_tui.store import OrderStore
     from ibgw_tui.service.staging import Staging
+    from ibgw_tui.store import OrderStore
     from ibgw_tui.wiring.clock import make_order_ref, utc_now
     from ibgw_tui.wiring.paths import resolve_home
 

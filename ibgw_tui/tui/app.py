@@ -10,8 +10,8 @@ import asyncio
 import logging
 import os
 from collections.abc import Callable, Coroutine, Iterable
-from functools import partial
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar, TypeVar
 
 from textual.app import App, SystemCommand

@@ -207,7 +207,7 @@ async def test_an_arrival_is_shown_before_the_longer_list_is_read() -> None:
 async def test_a_ticket_that_nobody_changed_is_read_seldom_and_one_that_changed_at_once() -> None:
     desk = FakeDesk(clock=TickingClock())
     ref = desk.stage()
-    async with running(desk) as (app, pilot):
+    async with running(desk) as (_app, pilot):
         read: list[float] = []
         whole = desk.ticket
 

@@ -272,9 +272,9 @@ def collected(module: str) -> frozenset[str]:
         return frozenset()
     found = set()
     for node in ast.parse(path.read_text(encoding="utf-8")).body:
-        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_"):
-            found.add(node.name)
-        elif isinstance(node, ast.ClassDef) and node.name.startswith("Test"):
+        if (isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")) or (
+            isinstance(node, ast.ClassDef) and node.name.startswith("Test")
+        ):
             found.add(node.name)
         elif isinstance(node, ast.Assign):  # a state machine of hypothesis
             found |= {target.id for target in node.targets if isinstance(target, ast.Name) and target.id[:4] == "Test"}

@@ -10,7 +10,6 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
-
 from textual.widget import Widget
 
 from ibgw_tui.service.views import OrderRow, Ticket
@@ -89,7 +88,7 @@ async def test_ten_thousand_rows_with_fifty_changes_a_second_hold_nothing_up() -
 
 async def test_lists_that_did_not_change_cost_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     """The desk is read every second; a list that is the same tuple is not looked through."""
-    async with running(Crowded()) as (app, pilot):
+    async with running(Crowded()) as (app, _pilot):
         view = app.view
         assert isinstance(view, OrdersScreen)
         walked: list[str] = []
