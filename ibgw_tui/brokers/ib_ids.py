@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from ibgw_tui.brokers.state_file import StateFile, Taken
 from ibgw_tui.core.errors import BrokerError
+from ibgw_tui.state_file import StateFile, Taken
 
 RESERVED = 100
 """Ids are reserved in blocks, so that not every order waits for the disk."""

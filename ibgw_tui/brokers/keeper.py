@@ -11,9 +11,9 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from ibgw_tui.brokers.state_file import StateFile, Taken
 from ibgw_tui.core.errors import BrokerError, NotConnected, OutcomeUnknown
 from ibgw_tui.exchange.exchange import Exchange
+from ibgw_tui.state_file import StateFile, Taken
 
 log = logging.getLogger(__name__)
 

@@ -18,13 +18,13 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from ibgw_tui.state_file import StateFile
 from ibgw_tui.twsim.acts import Act
 from ibgw_tui.twsim.control import Control
 from ibgw_tui.twsim.desk import Desk, Settings
 from ibgw_tui.twsim.player import Player
 from ibgw_tui.twsim.scenario import Scenario
 from ibgw_tui.twsim.session import Session
-from ibgw_tui.twsim.state_file import StateFile
 
 log = logging.getLogger(__name__)
 
@@ -61,13 +61,15 @@ class TwsServer:
         """Raises NotLoopback, OSError when the state file cannot be had, ValueError when it is damaged."""
         self._host = loopback(host)
         self._port = port
-        self._file = StateFile(state_path) if state_path is not None else None
+        self._file = StateFile(state_path, durable=False) if state_path is not None else None
+        if self._file is not None:
+            self._file.hold()
         try:
             data = self._file.read() if self._file else None
             self.desk = Desk(settings, clock, data)
         except BaseException:
             if self._file:
-                self._file.close()
+                self._file.release()
             raise
         self._control = Control(self.desk, self._restart)
         self._player = Player(scenario or Scenario(), self._control, say)
@@ -111,7 +113,7 @@ class TwsServer:
         await asyncio.gather(*serving, return_exceptions=True)
         self._save()
         if self._file is not None:
-            self._file.close()
+            self._file.release()
             self._file = None
 
     def do(self, act: Act) -> None:

@@ -17,12 +17,12 @@ from typing import Any
 import pytest
 
 from ibgw_tui.brokers.simulated import SimulatedBroker
-from ibgw_tui.brokers.state_file import StateFile, Taken
 from ibgw_tui.core.broker import BrokerState, ExecutionReport, LinkReport, LinkState, OrderReport, Report
 from ibgw_tui.core.errors import BrokerError, NotConnected, OutcomeUnknown
 from ibgw_tui.core.terms import Mode
 from ibgw_tui.exchange.exchange import Exchange
 from ibgw_tui.exchange.faults import CancelFault, Faults, PlaceFault, Rejection
+from ibgw_tui.state_file import StateFile, Taken
 from tests.brokers.bench import SimulatedBench, connected, listening, simulated_bench
 from tests.exchange.market import an_order
 from tests.makers import SettableClock, an_intent
@@ -152,7 +152,7 @@ async def test_one_process_at_a_time(path: Path) -> None:
     async with connected(on_file(path)):
         with pytest.raises(BrokerError, match="another process"):
             await on_file(path).broker.connect()
-        program = "import sys; from pathlib import Path; from ibgw_tui.brokers.state_file import StateFile\n"
+        program = "import sys; from pathlib import Path; from ibgw_tui.state_file import StateFile\n"
         program += "try: StateFile(Path(sys.argv[1])).hold()\nexcept Exception as e: print(type(e).__name__)"
         done = subprocess.run([sys.executable, "-c", program, str(path)], capture_output=True, text=True, check=True)
         assert done.stdout.strip() == Taken.__name__

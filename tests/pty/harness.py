@@ -36,10 +36,9 @@ class Terminal:
         columns: int = 100,
         rows: int = 32,
         environment: Mapping[str, str] | None = None,
-        module: str = "tests.pty.driver_app",
         command: Sequence[str] = (),
     ) -> None:
-        """`module` takes the report and the arguments; `command` is started instead of it."""
+        """`command` instead of the driver app, which takes the report and the arguments."""
         self.report = report
         self.raw = b""
         self.screen = pyte.Screen(columns, rows)
@@ -48,7 +47,7 @@ class Terminal:
         self._resize(columns, rows)
         base = {k: v for k, v in os.environ.items() if not k.startswith(("TEXTUAL", "COLUMNS", "LINES", "NO_COLOR"))}
         self.process = subprocess.Popen(
-            command or [sys.executable, "-m", module, str(report), *arguments],
+            command or [sys.executable, "-m", "tests.pty.driver_app", str(report), *arguments],
             stdin=slave,
             stdout=slave,
             stderr=slave,

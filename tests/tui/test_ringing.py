@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import threading
 import time
 from collections.abc import Iterator
@@ -114,7 +115,9 @@ async def test_a_flood_is_named_in_a_banner_with_its_count_and_a_remedy() -> Non
 
 
 def test_the_bell_and_the_notification_reach_a_real_terminal_with_nothing_of_the_order(tmp_path: Path) -> None:
-    terminal = Terminal(tmp_path / "report", module="tests.tui.ringing_app", environment={"TMUX": ""})
+    report = tmp_path / "report"
+    command = [sys.executable, "-m", "tests.tui.ringing_app", str(report)]
+    terminal = Terminal(report, command=command, environment={"TMUX": ""})
     try:
         notification = b"\x1b]9;ibgw: 1 new order waits\x07"
         terminal.wait_for("the notification", lambda: notification in terminal.raw)

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from ibgw_tui.exchange.instruments import AAPL
+from ibgw_tui.state_file import Taken
 from ibgw_tui.twsim import acts
 from ibgw_tui.twsim.desk import Settings
 from ibgw_tui.twsim.server import TwsServer
-from ibgw_tui.twsim.state_file import Taken
 from tests.makers import SettableClock
 from tests.twsim.bench import a_tws, an_order, place
 from tests.twsim.test_orders import bracket
@@ -58,7 +58,7 @@ async def test_it_is_saved_with_every_tick_that_changed_something(tmp_path: Path
             await bench.settle(ib)
         saved = json.loads(path.read_text())
         assert saved["exchange"]["executed"] == 1
-        with pytest.raises(Taken, match="another running twsim"):
+        with pytest.raises(Taken, match="another running process"):
             TwsServer(Settings(), SettableClock(), state_path=path)
 
 

@@ -154,19 +154,8 @@ class OrdersScreen(BoardScreen):
         if not self._columns.is_same(columns):
             self._columns = columns
             self._titles.update(columns, layout=False)
-        rows = orders.rows
-        told = [f"{rows.total}"]
-        if rows.is_filtered:
-            told = [f"{rows.total - len(rows.hidden)} of {rows.total} shown by the filter"]
-        unlisted = self.unlisted()
-        if unlisted:
-            told.append(f"{unlisted:,} newer ones not listed")
-        if self.marks_here and self.session.marks:
-            told.append(f"{len(self.session.marks)} marked")
-        if self._order_name:
-            told.append(f"by {self._order_name}")
-        if rows.below:
-            told.append(f"{rows.below} below ↓")
+        marked = len(self.session.marks) if self.marks_here else 0
+        told = told_of(orders, unlisted=self.unlisted(), marked=marked, order_name=self._order_name)
         title = Content.assemble(self.title_word, " ", (" · ".join(told), STYLES[Tone.QUIET]))
         if not self._titled.is_same(title):
             self._titled = title
@@ -352,3 +341,20 @@ class OrdersScreen(BoardScreen):
 def _blocked(row: OrderRow) -> bool:
     """Whether the recorded decision refuses: what is offered while the ticket is being read."""
     return row.worst in (CheckStatus.REFUSE, CheckStatus.UNKNOWN)
+
+
+def told_of(orders: OrderList, *, unlisted: int, marked: int, order_name: str) -> list[str]:
+    """What the title of a list says of its rows."""
+    rows = orders.rows
+    told = [f"{rows.total}"]
+    if rows.is_filtered:
+        told = [f"{rows.total - len(rows.hidden)} of {rows.total} shown by the filter"]
+    if unlisted:
+        told.append(f"{unlisted:,} newer ones not listed")
+    if marked:
+        told.append(f"{marked} marked")
+    if order_name:
+        told.append(f"by {order_name}")
+    if rows.below:
+        told.append(f"{rows.below} below ↓")
+    return told

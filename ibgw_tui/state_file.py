@@ -1,7 +1,8 @@
 """One JSON file that is whole at every moment, and belongs to one process at a time.
 
-A market that lost a working order with a killed terminal would teach the wrong lesson about crashes;
-so would two terminals that trade from one file. The lock ends with the process that holds it.
+Simulated markets outlive their process in one, and so do the order ids that must never be used twice. A
+market that lost a working order with a killed terminal would teach the wrong lesson about crashes; so would
+two terminals that trade from one file. The lock ends with the process that holds it.
 """
 
 from __future__ import annotations
@@ -13,15 +14,19 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 
-class Taken(Exception):
+class Taken(OSError):
     """Another process holds the file."""
 
 
 class StateFile:
-    """Readable and writable while held: by its owner only, synced to disk, replaced in one step."""
+    """Readable and writable while held: by its owner only, replaced in one step.
 
-    def __init__(self, path: Path) -> None:
+    `durable`: on disk when a write returns. What may lose its last moment with the machine does without.
+    """
+
+    def __init__(self, path: Path, *, durable: bool = True) -> None:
         self.path = path
+        self._durable = durable
         self._lock: int | None = None
 
     @property
@@ -37,7 +42,7 @@ class StateFile:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(lock)
-            raise Taken(str(self.path)) from None
+            raise Taken(f"{self.path} belongs to another running process") from None
         except OSError:
             os.close(lock)
             raise
@@ -60,7 +65,7 @@ class StateFile:
         return data
 
     def write(self, data: dict[str, Any]) -> None:
-        """Replace the content; it is on disk when this returns. Raises OSError, and then the old one stands."""
+        """Replace the content. Raises OSError, and then the old one stands."""
         assert self._lock is not None, "only the holder writes"
         text = json.dumps(data, separators=(",", ":"))  # in one go: writing while encoding is far slower
         draft = self._beside(".new")
@@ -68,9 +73,14 @@ class StateFile:
         with os.fdopen(handle, "w", encoding="utf-8") as file:
             os.fchmod(file.fileno(), 0o600)
             file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
+            if self._durable:
+                file.flush()
+                os.fsync(file.fileno())
         draft.replace(self.path)
+        if self._durable:
+            self._sync_folder()
+
+    def _sync_folder(self) -> None:
         folder = os.open(self.path.parent, os.O_RDONLY)
         try:
             os.fsync(folder)
