@@ -163,7 +163,7 @@ def moving(keys: int) -> list[Figure]:
                 probe.settle()
             times: dict[str, list[float]] = {name: [] for name in probes}
             sizes: dict[str, list[float]] = {name: [] for name in probes}
-            draw = random.Random(1)  # noqa: S311  gaps between keys
+            draw = random.Random(1)
             for _ in range(max(1, keys // 20)):
                 for name, probe in probes.items():
                     probe.listen(0.05)
@@ -178,7 +178,7 @@ def moving(keys: int) -> list[Figure]:
     with Probe([*OURS, "rows", "100000"], columns=80, rows=24) as narrow:
         narrow.listen_until(lambda seen: b"waits" in seen, 90)
         narrow.settle()
-        draw = random.Random(2)  # noqa: S311  gaps between keys
+        draw = random.Random(2)
         size = statistics.median(narrow.moves([DOWN] * 4 + [UP] * 4, draw)[1] for _ in range(5))
         found.append(Figure("move, 100,000 rows, the list alone (80x24): bytes", size, "B", aim=500))
     return found
@@ -215,7 +215,7 @@ def staging(config: Path, count: int) -> list[Figure]:
     command = [*OURS, "agent", str(config)]
     agent = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1)
     assert agent.stdin is not None and agent.stdout is not None
-    draw = random.Random(3)  # noqa: S311  gaps between orders
+    draw = random.Random(3)
     with agent, Probe(desk_command(config)) as probe:
         probe.listen_until(partial(_contains, EMPTY.encode()), 20)
         probe.settle()
@@ -256,7 +256,7 @@ def idling(config: Path, seconds: float) -> list[Figure]:
 def a_day(config: Path, orders: int) -> list[Figure]:
     """Staged, previewed, shown, withdrawn, while somebody looks around."""
     command = [*OURS, "day", str(config), str(orders)]
-    draw = random.Random(4)  # noqa: S311  what somebody presses
+    draw = random.Random(4)
     with Probe(desk_command(config)) as probe, subprocess.Popen(command, stdout=subprocess.PIPE) as agent:
         probe.listen_until(partial(_contains, EMPTY.encode()), 20)
         assert agent.stdout is not None
