@@ -30,7 +30,7 @@ BENCHES: dict[str, tuple[list[str], list[str]]] = {
     "wire": ([], ["--rounds", "8", "--burst", "20"]),
     "flood": ([], ["--agents", "4", "--each", "30", "--budget", "25"]),
     "start": ([], ["--rounds", "3"]),
-    "terminal": ([], ["--quick", "--without-others"]),
+    "terminal": ([], ["--rounds", "1", "--orders", "200", "--without-others"]),
 }
 """Name -> its options in full, and when in a hurry."""
 

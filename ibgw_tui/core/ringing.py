@@ -14,6 +14,7 @@ from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from itertools import islice
 
 MOST_GROWTH = 8
 """The gap grows to at most so many times its first length."""
@@ -79,13 +80,16 @@ class Arrivals:
 
     def new(self, waiting: Iterable[str]) -> int:
         """How many of these were never seen to wait. What waits at the first look is not new."""
+        refs = dict.fromkeys(waiting)
         if self._known is None:
-            self._known = dict.fromkeys(waiting)
+            self._known = refs
             return 0
-        fresh = dict.fromkeys(ref for ref in waiting if ref not in self._known)
-        self._known |= fresh
-        for _ in range(len(self._known) - MOST_REMEMBERED):
-            del self._known[next(iter(self._known))]
+        fresh = [ref for ref in refs if ref not in self._known]
+        self._known |= dict.fromkeys(fresh)
+        spare = len(self._known) - MOST_REMEMBERED
+        if spare > 0:  # what still waits is never forgotten: it would be new again
+            for ref in list(islice((ref for ref in self._known if ref not in refs), spare)):
+                del self._known[ref]
         return len(fresh)
 
 

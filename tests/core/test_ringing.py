@@ -99,8 +99,8 @@ def test_what_is_remembered_of_arrivals_has_an_end(monkeypatch: pytest.MonkeyPat
     arrivals = Arrivals()
     arrivals.new([])
     assert arrivals.new("abcde") == 5
-    assert len(arrivals._known or ()) == 3
     assert arrivals.new("e") == 0
+    assert len(arrivals._known or ()) == 3
 
 
 def test_a_flood_is_counted_by_agent_over_the_last_minute() -> None:
@@ -109,3 +109,14 @@ def test_a_flood_is_counted_by_agent_over_the_last_minute() -> None:
     assert floods(staged, NOON, 3) == (Flood("wild", 5), Flood("busy", 3))
     assert floods(staged, NOON, 6) == ()
     assert floods(staged, NOON, 0) == ()
+
+
+def test_what_still_waits_is_never_new_again_however_much_waits() -> None:
+    """More than is remembered: also a matter of time, one look at a hundred thousand must not walk them all for each."""
+    arrivals, waiting = Arrivals(), [f"o-{number}" for number in range(ringing.MOST_REMEMBERED * 2)]
+    assert arrivals.new(waiting) == 0
+    for _ in range(3):
+        assert arrivals.new(waiting) == 0
+    assert arrivals.new([*waiting, "o-new"]) == 1
+    assert arrivals.new(["o-new"]) == 0  # now the others may be forgotten
+    assert arrivals.new(waiting) > 0

@@ -168,7 +168,7 @@ def test_a_long_reason_is_refused_at_the_door_and_said(cleared: Operator) -> Non
         cleared.desk.stage(rationale="\x1b[2J" * 250_000)
     for field in ("symbol", "account", "currency"):
         with pytest.raises(InvalidRequest):
-            cleared.desk.stage(wait=True, **{field: "\x1b[2JAAPL"})
+            cleared.desk.stage(wait=False, **{field: "\x1b[2JAAPL"})
 
 
 def test_no_sequence_of_an_agent_reaches_the_terminal(cleared: Operator) -> None:

@@ -138,11 +138,11 @@ async def test_a_day_of_changes_leaves_no_widget_behind() -> None:
             view.refresh_bindings()
             view.show_footer()
 
-        for turn in range(100):
+        for turn in range(30):
             change(turn)
         await pilot.pause(0.1)
         before = _widgets()
-        for turn in range(800):
+        for turn in range(200):
             change(turn)
             if turn % 100 == 0:
                 await pilot.pause(0.01)
