@@ -8,12 +8,16 @@ import sys
 from pathlib import Path
 
 from tests.crash.harness import Report, run
+from tests.crash.workers import OPERATIONS
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m tests.crash", description=__doc__)
     parser.add_argument("--rounds", type=int, default=1000, help="how many desks are crashed (default 1000)")
     parser.add_argument("--seed", type=int, default=1, help="draws which moments and which company (default 1)")
+    parser.add_argument(
+        "--only", action="append", choices=OPERATIONS, help="of these operations alone; may be repeated"
+    )
     parser.add_argument("--report", type=Path, help="write the report as JSON to this file")
     chosen = parser.parse_args()
 
@@ -23,7 +27,7 @@ def main() -> int:
             words = f"{report.rounds} rounds, {report.kills} processes killed, {len(report.failures)} failures, "
             print(f"{words}{report.seconds:.0f} s", file=sys.stderr, end=end)
 
-    report = run(chosen.rounds, chosen.seed, tell=tell)
+    report = run(chosen.rounds, chosen.seed, operations=tuple(chosen.only or OPERATIONS), tell=tell)
     text = json.dumps(report.as_json(), indent=2, ensure_ascii=False)
     print(text)
     if chosen.report is not None:

@@ -23,6 +23,7 @@ from ibgw_tui.core.rules import DeskRules, LiveRules
 from ibgw_tui.core.terms import Mode
 from ibgw_tui.service.approving import Verdict
 from ibgw_tui.service.asking import Asking
+from ibgw_tui.service.batching import Answered
 from ibgw_tui.service.desk_views import Views
 from ibgw_tui.service.health import AuditHealth
 from ibgw_tui.service.hearing import hear
@@ -33,6 +34,7 @@ from ibgw_tui.service.routing import Router
 from ibgw_tui.service.staging import Staged, Staging
 from ibgw_tui.service.standing import unexplained
 from ibgw_tui.service.submitting import Submitter
+from ibgw_tui.service.views import Edit, Shown
 from ibgw_tui.store import OrderStore
 from ibgw_tui.store.thread import StoreThread
 from ibgw_tui.wiring.clock import make_order_ref, make_uuid7
@@ -161,6 +163,30 @@ class Seat:
         verdict = await self.try_to_approve(order_ref)
         assert verdict.approval is not None, verdict.decision.message
         return verdict.approval
+
+    async def shown(self, order_refs: Sequence[str]) -> list[Shown]:
+        """What the terminal displays of several orders before they are approved together."""
+        batch = await self.do(lambda: self._views.batch(order_refs))
+        return [line.ticket.shown for line in batch.lines if line.ticket.shown is not None]
+
+    async def approve_batch(self, batch: Sequence[Shown]) -> list[Answered]:
+        return await self.do(lambda: self._review.approve_batch(batch, how={"key": "Y"}))
+
+    async def try_to_approve_all(self, order_refs: Sequence[str]) -> list[Answered]:
+        """Those of these orders that wait for a decision, together, as they are displayed."""
+        shown = await self.shown(order_refs)
+        if not shown:
+            raise Conflict("there is nothing to approve")
+        return await self.approve_batch(shown)
+
+    async def ask_changes(self, order_ref: str) -> OrderRecord:
+        return await self.do(lambda: self._review.ask_changes(order_ref, reason="at another price"))
+
+    async def edit(self, order_ref: str, **changes: str) -> OrderRecord:
+        """Other numbers into the order as it is displayed now. Returns the revision."""
+        preview = (await self.read(order_ref)).preview
+        wanted = Edit(order_ref, preview.digest if preview else "", changes)
+        return await self.do(lambda: self._review.edit(wanted))
 
     async def reject(self, order_ref: str) -> OrderRecord:
         return await self.do(lambda: self._review.reject(order_ref, reason="not today"))

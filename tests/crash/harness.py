@@ -271,10 +271,16 @@ class Harness:
         self._keep = True  # somebody will want to look at it
 
 
-def run(rounds: int, seed: int = 1, *, tell: Callable[[Report], object] = bool) -> Report:
+def run(
+    rounds: int,
+    seed: int = 1,
+    *,
+    operations: tuple[str, ...] = tuple(OPERATIONS),
+    tell: Callable[[Report], object] = bool,
+) -> Report:
     """The long form: every kill point of every operation, and one round in five a random one."""
     with Harness(seed) as harness:
-        for number, point in enumerate(_in_turn(harness)):
+        for number, point in enumerate(_in_turn(harness, operations)):
             if number % 5 == 4 and harness.report.rounds < rounds:
                 harness.random(harness.report.rounds)
             if harness.report.rounds >= rounds:
@@ -306,9 +312,9 @@ def _until_it_dies(harness: Harness, name: str, side: str, tries: int = 5) -> No
         harness.points((name,))
 
 
-def _in_turn(harness: Harness) -> Iterator[Point]:
+def _in_turn(harness: Harness, operations: tuple[str, ...]) -> Iterator[Point]:
     """The single operations first: the whole router has more points than all of them."""
-    points = harness.points()
+    points = harness.points(operations)
     harness.draw.shuffle(points)
     while True:
         yield from sorted(points, key=lambda point: point.operation == "router")

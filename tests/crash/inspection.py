@@ -25,6 +25,8 @@ CHECKED = (
     "every acknowledged change is in the audit log, under its own name",
     "the same key is one order",
     "each approval is spent at most once, and only in a submission of its own",
+    "a batch is answered whole or not at all, each of its orders by itself",
+    "an edit is a revision with the acknowledged numbers and a superseded forerunner, or neither",
     "nothing is sent that was not approved, and nothing after the kill switch closed, until it was opened",
     "no order reference arrived at the broker twice, and none without a recorded submission",
     "every submit is resolved or in doubt; what the broker has was adopted, what it has not is not shown as working",
@@ -37,6 +39,9 @@ KINDS = {
     "stage": ("order.staged",),
     "preview": ("order.previewed", "order.refuse", "order.refresh"),
     "approve": ("order.approve",),
+    "batch": ("order.approve", "approval.refused"),
+    "ask_changes": ("order.ask_changes",),
+    "edit": ("order.edited",),
     "recall": ("order.recall",),
     "reject": ("order.reject",),
     "withdraw": ("order.withdraw",),
@@ -48,6 +53,9 @@ KINDS = {
 }
 """The audit entries that an acknowledged act must have left."""
 
+_ENDS_APPROVAL = {
+    f"order.{signal}" for signal in ("recall", "void", "reject", "withdraw", "revise", "expire", "go_stale")
+}
 _HAS = ("working", "partially_filled", "cancel_requested", "filled", "cancelled", "rejected_by_broker")
 _HAS_NOT = ("in_doubt", "not_placed")
 
@@ -104,12 +112,17 @@ def file_problems(file: AuditFile) -> list[str]:
 def inspect(database: Path, truth: Truth) -> list[str]:
     """Everything that does not hold. Empty is well."""
     desk = Desk(database, truth)
-    parts = (_acknowledged, _keys, _approvals, _history, _wire, _statuses, _fills)
+    parts = (_acknowledged, _keys, _approvals, _batches, _edits, _history, _wire, _statuses, _fills)
     return [*desk.file_problems, *(words for part in parts for words in part(desk))]
 
 
 def _acknowledged(desk: Desk) -> Iterator[str]:
     told = Counter((entry["kind"], entry["order_ref"] or "") for entry in desk.entries)
+    prices = {
+        entry["order_ref"]: (entry["body"]["revises"], Decimal(entry["body"]["intent"]["limit_price"]))
+        for entry in desk.entries
+        if entry["kind"] == "order.edited"
+    }
     approvals = {
         entry["body"]["approval"]["approval_id"]: entry["order_ref"]
         for entry in desk.entries
@@ -127,6 +140,14 @@ def _acknowledged(desk: Desk) -> Iterator[str]:
         elif act == "approve":
             if approvals.get(line["approval_id"]) != order_ref:
                 yield f"lost: {line}"
+        elif act == "batch":
+            lost = [ref for ref, approval_id in line["approved"].items() if approvals.get(approval_id) != ref]
+            lost += [ref for ref in line["left_out"] if not told["approval.refused", ref]]
+            if lost:
+                yield f"lost: {lost} of {line}"
+        elif act == "edit":
+            if prices.get(order_ref) != (line["revises"], Decimal(line["price"])):
+                yield f"lost: {line} is {prices.get(order_ref)}"
         elif act == "stage":
             if not told["order.staged", order_ref]:  # asked again, it is acknowledged again
                 yield f"lost: {line}"
@@ -146,8 +167,9 @@ def _keys(desk: Desk) -> Iterator[str]:
     staged = Counter(entry["order_ref"] for entry in desk.entries if entry["kind"] == "order.staged")
     if any(count > 1 for count in staged.values()):
         yield f"staged twice: {staged.most_common(3)}"
-    # Everything in these rounds is staged with a key: an order without one was made by half a transaction.
-    loose = desk.orders.keys() - set(desk.keys.values())
+    # Everything in these rounds is staged with a key, or is an edit: any other order was made by half a transaction.
+    edits = {entry["order_ref"] for entry in desk.entries if entry["kind"] == "order.edited"}
+    loose = desk.orders.keys() - set(desk.keys.values()) - edits
     if loose:
         yield f"orders without the key they were staged with: {sorted(loose)}"
 
@@ -158,6 +180,35 @@ def _approvals(desk: Desk) -> Iterator[str]:
             yield f"approval {approval_id}: consumed {consumed}, submitted {submitted}, of the same order {same}"
     sent = Counter(entry["body"]["approval_id"] for entry in desk.entries if entry["kind"] == "order.send")
     yield from (f"approval {name} was spent {count} times" for name, count in sent.items() if count > 1)
+
+
+def _batches(desk: Desk) -> Iterator[str]:
+    """Its answers stand one after another in the log: '1 of 3', '2 of 3', '3 of 3'. A log that ends earlier lost some."""
+    done = total = 0
+    for entry in (*desk.entries, {"body": {}}):
+        place = (entry["body"].get("how") or {}).get("batch")
+        at, of = map(int, place.split(" of ")) if place else (0, 0)
+        if done < total and (at, of) != (done + 1, total):
+            yield f"a batch was cut after {done} of {total}: then came {entry}"
+        elif done == total and at > 1:
+            yield f"a batch begins in the middle: {entry}"
+        done, total = at, of
+
+
+def _edits(desk: Desk) -> Iterator[str]:
+    revisions = {
+        entry["order_ref"]: entry["body"]["revises"] for entry in desk.entries if entry["kind"] == "order.edited"
+    }
+    left = {
+        entry["body"]["revised_by"]: entry["order_ref"]
+        for entry in desk.entries
+        if entry["kind"] == "order.revise" and "revised_by" in entry["body"]
+    }
+    if revisions != left:
+        yield f"half an edit: {sorted(revisions.items() ^ left.items())}"
+    for revision, former in revisions.items():
+        if revision not in desk.orders or desk.orders[former].status != "superseded":
+            yield f"{revision} follows {former}, which is {desk.orders[former].status}"
 
 
 def _history(desk: Desk) -> Iterator[str]:
@@ -172,7 +223,7 @@ def _history(desk: Desk) -> Iterator[str]:
             is_open = False
         elif kind == "order.approve":
             live[order_ref] = entry["body"]["approval"]["approval_id"]
-        elif kind in ("order.recall", "order.void", "order.reject", "order.withdraw", "order.expire", "order.go_stale"):
+        elif kind in _ENDS_APPROVAL:
             live.pop(order_ref, None)
         elif kind == "order.send":
             if not is_open:

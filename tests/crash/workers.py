@@ -18,6 +18,7 @@ from ibgw_tui.core.broker import ExecutionReport
 from ibgw_tui.core.errors import Conflict, NotPermitted
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.records import OrderRecord
+from ibgw_tui.service.views import Shown
 from tests.crash.clock import SharedClock
 from tests.crash.deaths import BEFORE, trace
 from tests.crash.desk import FILLS, RESTS, Seat, crash_rules, until
@@ -70,6 +71,23 @@ class Worker:
         verdict = await self.seat.try_to_approve(order_ref)
         if verdict.approval is not None:
             self.journal.acknowledged("approve", order_ref, approval_id=verdict.approval.approval_id)
+
+    async def approve_batch(self, batch: Sequence[Shown]) -> None:
+        answers = await self.seat.approve_batch(batch)
+        approved = {each.record.order_ref: each.approval.approval_id for each in answers if each.approval is not None}
+        left_out = [each.record.order_ref for each in answers if each.approval is None]
+        self.journal.acknowledged("batch", approved=approved, left_out=left_out)
+
+    async def ask_changes(self, order_ref: str) -> None:
+        await self.seat.ask_changes(order_ref)
+        self.journal.acknowledged("ask_changes", order_ref)
+
+    async def edit(self, order_ref: str) -> str:
+        """To the other price. The revision."""
+        price = _EDITED[_price_of(await self.seat.read(order_ref))]
+        revision = (await self.seat.edit(order_ref, limit_price=price)).order_ref
+        self.journal.acknowledged("edit", revision, revises=order_ref, price=price)
+        return revision
 
     async def recall(self, order_ref: str) -> None:
         await self.seat.recall(order_ref)
@@ -137,6 +155,45 @@ async def _preview(worker: Worker) -> Act:
 async def _approve(worker: Worker) -> Act:
     await worker.seat.publish()
     return lambda: worker.approve(worker.undecided[0])
+
+
+async def _ask_changes(worker: Worker) -> Act:
+    await worker.seat.publish()
+    return lambda: worker.ask_changes(worker.undecided[0])
+
+
+async def _edit(worker: Worker) -> Act:
+    """From other numbers to the yes: the revision of an order that waits is previewed and approved."""
+    await worker.be_router()
+    await worker.seat.publish()
+    return lambda: _edit_and_approve(worker, worker.undecided[0])
+
+
+async def _answer(worker: Worker) -> Act:
+    """The same after the order was given back, and until the revision is at the market."""
+    await worker.be_router()
+    await worker.seat.publish()
+    await worker.ask_changes(worker.undecided[1])
+
+    async def to_the_market() -> None:
+        await worker.submit(await _edit_and_approve(worker, worker.undecided[1]))
+
+    return to_the_market
+
+
+async def _edit_and_approve(worker: Worker, order_ref: str) -> str:
+    revision = await worker.edit(order_ref)
+    await worker.preview(revision)
+    await worker.approve(revision)
+    return revision
+
+
+async def _batch(worker: Worker) -> Act:
+    """Three orders beside one that is approved already; one of the three was given back after it was displayed."""
+    await worker.approved(3)
+    shown = await worker.seat.shown(worker.undecided[:3])
+    await worker.ask_changes(worker.undecided[1])
+    return lambda: worker.approve_batch(shown)
 
 
 async def _recall(worker: Worker) -> Act:
@@ -209,6 +266,10 @@ OPERATIONS: dict[str, Callable[[Worker], Coroutine[Any, Any, Act]]] = {
     "stage": _stage,
     "preview": _preview,
     "approve": _approve,
+    "batch": _batch,
+    "ask_changes": _ask_changes,
+    "edit": _edit,
+    "answer": _answer,
     "recall": _recall,
     "reject": _reject,
     "withdraw": _withdraw,
@@ -317,14 +378,16 @@ def agent(seed: int, **where: Any) -> None:
 
 
 def operator(seed: int, mine: bool = False, switches: bool = False, **where: Any) -> None:
-    """Approves, recalls, rejects, sends, cancels (and closes and opens the switch), until it is killed."""
+    """Approves, one or several, edits, gives back, recalls, rejects, sends, cancels (and closes and opens the
+    switch), until it is killed."""
 
     async def work() -> None:
         draw = random.Random(seed)
         worker = Worker(name=f"operator-{seed}", **where)
         await worker.open()
         own = worker.undecided[COMPANIONS_FROM:] if mine else None
-        acts = [worker.approve] * 6 + [worker.recall, worker.reject, worker.submit_now, worker.ask_cancel]
+        acts: list[Callable[[str], Awaitable[object]]] = [worker.approve] * 6
+        acts += [worker.recall, worker.reject, worker.submit_now, worker.ask_cancel, worker.edit, worker.ask_changes]
         while True:
             await worker.seat.publish()
             live = own or [
@@ -332,6 +395,8 @@ def operator(seed: int, mine: bool = False, switches: bool = False, **where: Any
             ]
             for order_ref in draw.sample(live, min(4, len(live))):
                 await _tried(draw.choice(acts)(order_ref))
+            if draw.random() < 0.2 and (shown := await worker.seat.shown(draw.sample(live, min(4, len(live))))):
+                await _tried(worker.approve_batch(shown))
             if switches and draw.random() < 0.05:
                 await _tried(worker.close_switch(f"drill {draw.random()}"))
                 await _tried(worker.open_switch(f"drill over {draw.random()}"))
@@ -372,6 +437,9 @@ async def _tried(act: Awaitable[object]) -> None:
 
 def _price_of(record: OrderRecord) -> str:
     return f"{record.intent.limit_price:f}"
+
+
+_EDITED = {FILLS: RESTS, RESTS: FILLS}
 
 
 JOBS: dict[str, Callable[..., None]] = {
