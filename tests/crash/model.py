@@ -6,6 +6,7 @@ It knows nothing of previews, digests, rows or leases. It is compared with the r
 from __future__ import annotations
 
 import copy
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from decimal import Decimal
@@ -23,7 +24,13 @@ APPROVAL_LIVES = timedelta(seconds=300)
 
 DONE, CONFLICT, REFUSED, UNKNOWN_OUTCOME = "done", "conflict", "refused", "outcome unknown"
 
-UNDECIDED = {"staged", "pending", "approved"}
+
+def approved_of(order_refs: Iterable[str]) -> str:
+    """What the caller of a batch is told."""
+    return "approved: " + ", ".join(order_refs)
+
+
+UNDECIDED = {"staged", "pending", "changes_requested", "approved"}
 AT_BROKER = {"sending", "in_doubt", "working", "partially_filled", "cancel_requested"}
 _LIVE = {BrokerState.WORKING, BrokerState.HELD, BrokerState.CANCEL_PENDING}
 
@@ -97,11 +104,27 @@ class Model:
         order.status, order.approval_ends, order.refused = "approved", now + APPROVAL_LIVES, False
         return DONE
 
+    def approve_all(self, order_refs: list[str], now: datetime) -> str:
+        """What waits among them, each by itself; the answer names what was approved."""
+        displayed = [ref for ref in order_refs if self.orders[ref].status == "pending"]
+        if not displayed:
+            return CONFLICT
+        return approved_of(ref for ref in displayed if self.approve(ref, now) == DONE)
+
+    def ask_changes(self, order_ref: str) -> str:
+        return self._void(order_ref, {"pending"}, "changes_requested")
+
+    def edit(self, order_ref: str, revision: str, quantity: Decimal, now: datetime) -> str:
+        told = self._void(order_ref, {"pending", "changes_requested"}, "superseded")
+        if told == DONE:
+            self.orders[revision] = Order(quantity, now)
+        return told
+
     def recall(self, order_ref: str) -> str:
         return self._void(order_ref, {"approved"}, "pending")
 
     def reject(self, order_ref: str) -> str:
-        return self._void(order_ref, {"pending", "approved"}, "rejected")
+        return self._void(order_ref, {"pending", "changes_requested", "approved"}, "rejected")
 
     def withdraw(self, order_ref: str) -> str:
         if self.orders[order_ref].status == "withdrawn":
