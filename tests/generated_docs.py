@@ -65,6 +65,24 @@ def _door_part(name: str) -> Callable[[], str]:
     return make
 
 
+def hour_faults() -> str:
+    """Every fault of the hour of trading, and how long it lasts."""
+    from tests.trading.faults import FAULTS
+
+    whole = sum(fault.weight for fault in FAULTS)
+    rows = ["| fault | of all, % | lasts, s |", "|---|---|---|"]
+    for fault in FAULTS:
+        lasts = "{:g} to {:g}".format(*fault.seconds) if fault.lift is not None else ""
+        rows.append(f"| {fault.name} | {100 * fault.weight / whole:.0f} | {lasts} |")
+    return "\n".join(rows)
+
+
+def hour_checked() -> str:
+    from tests.trading.judge import CHECKED
+
+    return "\n".join(f"- {words}" for words in CHECKED)
+
+
 PARTS: list[tuple[str, str, Callable[[], str]]] = [
     ("README.md", "keys", key_table),
     ("docs/terminal.md", "key-names", key_names),
@@ -77,6 +95,8 @@ PARTS: list[tuple[str, str, Callable[[], str]]] = [
     ("docs/cli.md", "commands", _door_part("command_sections")),
     ("docs/errors.md", "errors", _door_part("error_table")),
     ("docs/agents.md", "tools", _door_part("tool_table")),
+    ("docs/reliability.md", "hour-faults", hour_faults),
+    ("docs/reliability.md", "hour-checked", hour_checked),
 ]
 """(page, name of the part between its markers, what makes it)"""
 

@@ -127,3 +127,14 @@ def test_the_keymap_in_the_guide_is_one() -> None:
     keymap = make_keymap(tomllib.loads(found[1]))
     assert keymap.problems == ()
     assert set(keymap.extra) == {"down", "filter", "blotter"}
+
+
+def test_every_test_that_a_page_names_exists() -> None:
+    named = [
+        (page.name, path, name)
+        for page in (ROOT / "docs").glob("*.md")
+        for path, name in re.findall(r"(tests/[\w/]+\.py)::(\w+)", page.read_text(encoding="utf-8"))
+    ]
+    assert len(named) > 40, "docs/reliability.md names a test for each fault"
+    for page, path, name in named:
+        assert re.search(rf"^(async )?def {name}\(", (ROOT / path).read_text(encoding="utf-8"), re.M), (page, path, name)
