@@ -133,7 +133,10 @@ class Report:
             "orders_of_other_people": self.strangers,
             "audit_entries": self.audit_entries,
             "seconds_until_all_was_at_rest": round(self.resting_seconds, 1),
-            "highest_memory_mib": {name: max(values) for name, values in sorted(self.memory.items()) if values},
+            "memory_mib": {
+                name: {"first": values[0], "last": values[-1], "highest": max(values)}
+                for name, values in sorted(self.memory.items())
+            },
             "checked": list(CHECKED),
             "failures": self.failures,
             "seconds": round(self.seconds, 1),

@@ -57,6 +57,8 @@ def an_order(draw: random.Random) -> dict[str, str]:
             _limit("AAPL", "buy", few, "100.00"),
             _limit("AAPL", "buy", few * 40, "99.50"),
             _limit("AAPL", "sell", few, "99.00"),
+            _limit("AAPL", "sell", few * 20, "98.00"),
+            _limit("SPY", "sell", few * 4, "560.00"),
             _limit("AAPL", "buy", few, draw.choice(("96.00", "97.00"))),
             _limit("MSFT", "buy", few, "412.50"),
             _limit("MSFT", "sell", few, "411.00", time_in_force="gtc"),
