@@ -137,4 +137,8 @@ def test_every_test_that_a_page_names_exists() -> None:
     ]
     assert len(named) > 40, "docs/reliability.md names a test for each fault"
     for page, path, name in named:
-        assert re.search(rf"^(async )?def {name}\(", (ROOT / path).read_text(encoding="utf-8"), re.M), (page, path, name)
+        assert re.search(rf"^(async )?def {name}\(", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE), (
+            page,
+            path,
+            name,
+        )

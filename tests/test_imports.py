@@ -7,6 +7,7 @@ import subprocess
 import sys
 from pathlib import Path
 
+import grimp
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -16,6 +17,18 @@ def test_the_import_contracts_are_kept() -> None:
     command = [str(Path(sys.executable).with_name("lint-imports")), "--no-cache"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-3000:]
+
+
+def test_no_module_needs_what_needs_it() -> None:
+    """Circles of modules: those that only type checkers see are left out, those inside functions are not."""
+    graph = grimp.build_graph("ibgw_tui", exclude_type_checking_imports=True, cache_dir=None)
+    circles = [
+        f"{module} -> {needed}"
+        for module in graph.modules
+        for needed in graph.find_modules_directly_imported_by(module)
+        if graph.find_shortest_chain(importer=needed, imported=module)
+    ]
+    assert not circles
 
 
 def loaded_after(code: str, *arguments: str) -> set[str]:
