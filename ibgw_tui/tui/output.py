@@ -52,7 +52,7 @@ class Output(threading.Thread):
                 return
             self._waiting.append(text)
             self._size += len(text)
-            self._changed.notify()
+            self._changed.notify_all()
 
     @property
     def behind(self) -> float:
@@ -64,7 +64,7 @@ class Output(threading.Thread):
         """Write what is left, if the terminal takes it within that time."""
         with self._changed:
             self._ending = True
-            self._changed.notify()
+            self._changed.notify_all()
         self.join(seconds)
 
     def run(self) -> None:

@@ -17,6 +17,7 @@ from rich.cells import cell_len
 
 import ibgw_tui.tui
 from ibgw_tui.tui.app import DeskApp
+from tests.sources import parsed
 from tests.tui.fake_desk import FakeDesk
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -271,7 +272,7 @@ def collected(module: str) -> frozenset[str]:
     if not path.exists():
         return frozenset()
     found = set()
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in parsed(path).body:
         if (isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")) or (
             isinstance(node, ast.ClassDef) and node.name.startswith("Test")
         ):
@@ -304,7 +305,7 @@ def test_a_name_that_is_no_test_is_found() -> None:
 
 
 def trees() -> list[tuple[Path, ast.Module]]:
-    return [(path, ast.parse(path.read_text(encoding="utf-8"))) for path in FILES]
+    return [(path, parsed(path)) for path in FILES]
 
 
 def test_nothing_moves_by_itself() -> None:
