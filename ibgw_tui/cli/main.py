@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -87,6 +88,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Never raises; the answer is the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     state = Globals()
+    _never_without_streams()
     _never_fail_to_encode()
     try:
         return _as_exit(cli.main(args=arguments, prog_name="ibgw", obj=state, standalone_mode=False))
@@ -98,7 +100,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         state.as_json = state.as_json or _asks_for_json(arguments)
         try:
             return _explain(error, state)
-        except BrokenPipeError:
+        except OSError:  # nothing can be written any more: a reader that left, a full disk
             return _reader_left()
 
 
@@ -108,6 +110,9 @@ def _as_exit(answer: object) -> int:
 
 def _explain(error: BaseException, state: Globals) -> int:
     """Say what went wrong, once, and choose the exit code."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError) and not state.as_json:
+        print(error.format_message(), file=sys.stderr, flush=True)  # a page of its own, not a sentence
+        return Exit.USAGE
     error = _in_our_words(error)
     if not isinstance(error, GatewayError | KeyboardInterrupt | IllegalTransition):
         from ibgw_tui.cli.crash import record_crash
@@ -125,6 +130,9 @@ def _in_our_words(error: BaseException) -> BaseException:
     """Click's errors as ours."""
     if isinstance(error, click.Abort):
         return KeyboardInterrupt()
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        path = error.ctx.command_path if error.ctx else "ibgw"
+        return InvalidRequest("a command is missing", user_action=f"see `{path} --help`")
     if isinstance(error, click.UsageError):
         path = error.ctx.command_path if error.ctx else "ibgw"
         return InvalidRequest(error.format_message(), user_action=f"see `{path} --help`")
@@ -139,6 +147,18 @@ def _asks_for_json(arguments: Sequence[str]) -> bool:
     return "--json" in known
 
 
+def _never_without_streams() -> None:
+    """A stream that was closed before we began (`>&-`, some schedulers) reads and writes nothing, and fails nothing.
+
+    It also takes the free descriptor, so that no file of ours gets the number under which others print.
+    """
+    import os
+
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+
+
 def _never_fail_to_encode() -> None:
     """A terminal that cannot show a character gets its escape, not an error."""
     for stream in (sys.stdout, sys.stderr):
@@ -151,8 +171,13 @@ def _reader_left() -> int:
     """The reader of our output went away (`ibgw list | head -1`): nothing to say, and nobody to say it to."""
     import os
 
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        pass
+    # What is still in a buffer would fail once more when Python leaves, and be told as a traceback.
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            try:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            except (OSError, ValueError):
+                pass
     return Exit.UNEXPECTED

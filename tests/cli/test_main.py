@@ -266,3 +266,32 @@ def test_an_agents_process_never_loads_what_approves(arguments: list[str], cli: 
 
 def test_the_list_of_commands_is_true() -> None:
     assert {path[0] for path in ALL if path} == set(door.COMMANDS)
+
+
+@pytest.mark.parametrize("group", [(), ("kill",), ("checklist",)], ids=" ".join)
+def test_a_group_alone_shows_its_page(group: tuple[str, ...], cli: Cli) -> None:
+    answer = cli(*group)
+    assert answer.code == 2 and not answer.out
+    assert answer.err.startswith(f"Usage: {' '.join(['ibgw', *group])} ") and "\nCommands:\n" in answer.err
+    error = cli(*group, "--json").json["error"]
+    assert error["code"] == "INPUT_INVALID" and "--help" in error["user_action"]
+
+
+@pytest.mark.parametrize("flags", ["", "--json"])
+def test_a_full_disk_behind_stdout_is_no_traceback(flags: str, home: Path) -> None:
+    shell = f"{sys.executable} -m ibgw_tui --home {home} list {flags} > /dev/full"
+    done = subprocess.run(["sh", "-c", shell], capture_output=True, encoding="utf-8")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_closed_streams_stop_no_stop(closed: str, home: Path) -> None:
+    shell = f"{sys.executable} -m ibgw_tui --home {home} kill close --reason night {closed}"
+    assert subprocess.run(["sh", "-c", shell], capture_output=True).returncode == 0
+
+
+def test_a_closed_stdin_is_an_empty_file(home: Path) -> None:
+    shell = f"{sys.executable} -m ibgw_tui --home {home} stage --file - <&-"
+    done = subprocess.run(["sh", "-c", shell], capture_output=True, encoding="utf-8")
+    assert done.returncode == 2 and "stdin is empty" in done.stderr
