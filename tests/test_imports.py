@@ -62,6 +62,18 @@ def test_the_inner_rooms_load_neither_screen_nor_store_nor_broker(module: str) -
     assert not loaded & {"textual", "ib_async", "numpy", "apsw", "peewee", "click", "rich"}
 
 
+def test_a_command_that_opens_no_store_starts_without_the_values_library(tmp_path: Path) -> None:
+    """Half of what a start costs."""
+    assert not loaded_after("import ibgw_tui.cli.main") & {"pydantic", "asyncio", "apsw", "peewee", "rich"}
+    script = "import sys\nfrom ibgw_tui.cli.main import main\nassert main(['--version']) == 0"
+    assert not loaded_after(script) & {"pydantic", "asyncio", "apsw", "peewee", "rich"}
+
+
+def test_only_who_reads_a_written_case_loads_its_models(tmp_path: Path) -> None:
+    assert "ibgw_tui.core.case_sections" not in loaded_after(STAGE, str(tmp_path))
+    assert "ibgw_tui.core.case_sections" not in loaded_after("import ibgw_tui.wiring.operator_side")
+
+
 def test_one_sqlite_library_per_process(tmp_path: Path) -> None:
     """A second library in one process would not see the first one's locks."""
     loaded = loaded_after(STAGE + "\nfrom playhouse import apsw_ext", str(tmp_path))
