@@ -74,6 +74,29 @@ def test_only_who_reads_a_written_case_loads_its_models(tmp_path: Path) -> None:
     assert "ibgw_tui.core.case_sections" not in loaded_after("import ibgw_tui.wiring.operator_side")
 
 
+FIRST_PICTURE = "import ibgw_tui.cli.main, ibgw_tui.cli.desk, ibgw_tui.tui.run, ibgw_tui.tui.app"
+
+
+def test_the_first_picture_needs_neither_roles_nor_a_broker() -> None:
+    """What stands behind the screen is loaded after it was drawn; with the broker's library it is as much again."""
+    loaded = loaded_after(FIRST_PICTURE)
+    late = {
+        "ibgw_tui.wiring.operator_side",
+        "ibgw_tui.service.review",
+        "ibgw_tui.service.routing",
+        "ibgw_tui.brokers",
+        "ibgw_tui.exchange",
+        "cryptography",
+        "ib_async",
+        "numpy",
+        "apprise",
+        "mcp",
+        "markdown_it",
+        "pygments",
+    }
+    assert not loaded & late
+
+
 def test_one_sqlite_library_per_process(tmp_path: Path) -> None:
     """A second library in one process would not see the first one's locks."""
     loaded = loaded_after(STAGE + "\nfrom playhouse import apsw_ext", str(tmp_path))
