@@ -127,7 +127,7 @@ class Feed:
         port, session = self._session.port, self._session
         before = session.lists
         queue = _newer(await port.queue(), before.queue if before is not None else ())
-        if before is not None and queue is not before.queue and _refs(before.queue) <= _refs(queue):
+        if before is not None and queue is not before.queue and _refs(before.queue) < _refs(queue):
             session.lists = replace(before, queue=queue)
             session.on_change()
         blotter = _newer(tuple(reversed(await port.blotter())), before.blotter if before is not None else ())
