@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime
 from decimal import Decimal
@@ -113,12 +114,11 @@ async def test_rows_that_were_read_again_and_say_the_same_are_nobodys_news(monke
     """A store makes new rows at every reading. A hundred thousand of them held a key up for a fifth of a second."""
     desk = Crowded()
     async with running(desk) as (app, pilot):
-        before, walks = app.session.lists, 0
+        before, walks = app.session.lists, list[datetime]()
 
-        def walked(*arguments: Any) -> list[tuple[str, datetime]]:
-            nonlocal walks
-            walks += 1
-            return lately(*arguments)
+        def walked(staged: Iterable[tuple[str, datetime]], now: datetime) -> list[tuple[str, datetime]]:
+            walks.append(now)
+            return lately(staged, now)
 
         monkeypatch.setattr(ringing_module, "lately", walked)
         monkeypatch.setattr(feed_module, "LISTS_EVERY", 0.0)
@@ -132,7 +132,7 @@ async def test_rows_that_were_read_again_and_say_the_same_are_nobodys_news(monke
         desk.crowd[3] = replace(desk.crowd[3], limit_price=Decimal(7))
         app.reread()
         await until(pilot, lambda: app.session.lists is not before, "the change")
-        assert walks == 1
+        assert len(walks) == 1
 
 
 async def test_a_stall_is_told_as_stale_and_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
