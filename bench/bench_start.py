@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.report import Figure, of_times, run
+from bench.report import Figure, as_installed, of_times, run
 
 ORDER = ("--account", "DU1234567", "--symbol", "AAPL", "--side", "buy", "--quantity", "1", "--limit-price", "100")
 
@@ -41,6 +41,7 @@ def once(command: list[str]) -> float:
 
 
 def measure(given: argparse.Namespace) -> list[Figure]:
+    as_installed()
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         calls = commands(Path(name) / "desk")
         times: dict[str, list[float]] = {call: [] for call in calls}

@@ -29,7 +29,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.pty_probe import Probe, a_picture, with_text
-from bench.report import Figure, of_times, run
+from bench.report import Figure, as_installed, of_times, run
 from bench.terminal_apps import READY
 from ibgw_tui.config import load_config
 from ibgw_tui.demo.settings import write_demo_settings
@@ -289,6 +289,7 @@ def measure(given: argparse.Namespace) -> list[Figure]:
     parts = given.parts.split(",")
     if unknown := set(parts) - set(PARTS):
         raise SystemExit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    as_installed()
     say(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     found: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as name:

@@ -75,6 +75,41 @@ def test_the_inner_rooms_load_neither_screen_nor_store_nor_broker(module: str) -
     assert not loaded & {"textual", "ib_async", "numpy", "apsw", "peewee", "click", "rich"}
 
 
+def test_a_command_that_opens_no_store_starts_without_the_values_library(tmp_path: Path) -> None:
+    """Half of what a start costs."""
+    assert not loaded_after("import ibgw_tui.cli.main") & {"pydantic", "asyncio", "apsw", "peewee", "rich"}
+    script = "import sys\nfrom ibgw_tui.cli.main import main\nassert main(['--version']) == 0"
+    assert not loaded_after(script) & {"pydantic", "asyncio", "apsw", "peewee", "rich"}
+
+
+def test_only_who_reads_a_written_case_loads_its_models(tmp_path: Path) -> None:
+    assert "ibgw_tui.core.case_sections" not in loaded_after(STAGE, str(tmp_path))
+    assert "ibgw_tui.core.case_sections" not in loaded_after("import ibgw_tui.wiring.operator_side")
+
+
+FIRST_PICTURE = "import ibgw_tui.cli.main, ibgw_tui.cli.desk, ibgw_tui.tui.run, ibgw_tui.tui.app"
+
+
+def test_the_first_picture_needs_neither_roles_nor_a_broker() -> None:
+    """What stands behind the screen is loaded after it was drawn; with the broker's library it is as much again."""
+    loaded = loaded_after(FIRST_PICTURE)
+    late = {
+        "ibgw_tui.wiring.operator_side",
+        "ibgw_tui.service.review",
+        "ibgw_tui.service.routing",
+        "ibgw_tui.brokers",
+        "ibgw_tui.exchange",
+        "cryptography",
+        "ib_async",
+        "numpy",
+        "apprise",
+        "mcp",
+        "markdown_it",
+        "pygments",
+    }
+    assert not loaded & late
+
+
 def test_one_sqlite_library_per_process(tmp_path: Path) -> None:
     """A second library in one process would not see the first one's locks."""
     loaded = loaded_after(STAGE + "\nfrom playhouse import apsw_ext", str(tmp_path))

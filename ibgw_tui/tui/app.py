@@ -53,6 +53,8 @@ from ibgw_tui.tui.widgets.view_bar import VIEWS
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 TICK = 1.0
+FIRST_READING = 0.2
+"""The desk is read when the first picture was drawn, and after so many seconds at the latest."""
 LAG_SHOWN = 5.0
 """Seconds for which a stall of the loop is told."""
 DESK = "desk"
@@ -100,6 +102,7 @@ class DeskApp(App[int]):
             ring=self._ring,
         )
         self.feed = Feed(self.session, wanted=self._wanted, show_ticket=self._show_ticket)
+        self._is_fed = False
         self.talk = Conversation(self.session, self)
         self.deciding = Deciding(self.talk)
         self.stopping = Stopping(self.talk)
@@ -129,11 +132,19 @@ class DeskApp(App[int]):
         return theme.FALLBACK
 
     def on_mount(self) -> None:
-        self.run_worker(self.feed.run(), name="feed", exit_on_error=False)
+        # The first picture first, for the first question may open the desk. A dialog that a quick key opens keeps the
+        # view from being drawn: then soon.
+        self.call_after_refresh(self._feed_begins)
+        self.set_timer(FIRST_READING, self._feed_begins, name="first reading")
         self.set_interval(TICK, self._tick, name="tick")
         self.theme_changed_signal.subscribe(self, lambda chosen: self.memory.note(theme=chosen.name))
         for problem in self.comfort.keymap.problems[:3]:
             self.session.say(f"keymap: {problem}", Tone.WARN)
+
+    def _feed_begins(self) -> None:
+        if not self._is_fed:
+            self._is_fed = True
+            self.run_worker(self.feed.run(), name="feed", exit_on_error=False)
 
     # ---- what is on the screen
 

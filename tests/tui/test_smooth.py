@@ -5,15 +5,22 @@ from __future__ import annotations
 import asyncio
 import gc
 import time
+from collections.abc import Iterable
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
+from functools import partial
 from typing import Any
 
 import pytest
 from textual.widget import Widget
 
+from ibgw_tui.core.ringing import lately
 from ibgw_tui.service.views import OrderRow, Ticket
 from ibgw_tui.tui import app as app_module
+from ibgw_tui.tui import feed as feed_module
+from ibgw_tui.tui import ringing as ringing_module
+from ibgw_tui.tui.app import DeskApp
 from ibgw_tui.tui.hygiene import LoopLag
 from ibgw_tui.tui.screens.orders import OrdersScreen
 from tests.tui.fake_desk import FakeDesk, TickingClock
@@ -103,6 +110,31 @@ async def test_lists_that_did_not_change_cost_nothing(monkeypatch: pytest.Monkey
         assert not walked
 
 
+async def test_rows_that_were_read_again_and_say_the_same_are_nobodys_news(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A store makes new rows at every reading. A hundred thousand of them held a key up for a fifth of a second."""
+    desk = Crowded()
+    async with running(desk) as (app, pilot):
+        before, walks = app.session.lists, list[datetime]()
+
+        def walked(staged: Iterable[tuple[str, datetime]], now: datetime) -> list[tuple[str, datetime]]:
+            walks.append(now)
+            return lately(staged, now)
+
+        monkeypatch.setattr(ringing_module, "lately", walked)
+        monkeypatch.setattr(feed_module, "LISTS_EVERY", 0.0)
+        desk.crowd = [replace(row) for row in desk.crowd]
+        for wanted in range(app.feed.readings + 1, app.feed.readings + 4):
+            app.reread()
+            await until(pilot, partial(_has_read, app, wanted), "a reading")
+            app._tick()
+        assert app.session.lists is before and not walks
+        assert before is not None and before.held_back is before.held_back and before.at_broker is before.at_broker
+        desk.crowd[3] = replace(desk.crowd[3], limit_price=Decimal(7))
+        app.reread()
+        await until(pilot, lambda: app.session.lists is not before, "the change")
+        assert len(walks) == 1
+
+
 async def test_a_stall_is_told_as_stale_and_goes_away(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(app_module, "LAG_SHOWN", 0.5)
     desk = FakeDesk(clock=TickingClock())
@@ -148,6 +180,10 @@ async def test_a_day_of_changes_leaves_no_widget_behind() -> None:
                 await pilot.pause(0.01)
         await pilot.pause(0.1)
         assert _widgets() <= before
+
+
+def _has_read(app: DeskApp, wanted: int) -> bool:
+    return app.feed.readings >= wanted
 
 
 def _widgets() -> int:
