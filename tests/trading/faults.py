@@ -46,8 +46,10 @@ class Stage(Protocol):
 
     def take_file_away(self) -> None: ...
 
-    def change_terminal(self) -> None:
-        """Resize the terminal, or let it stand still behind a full pipe for a moment."""
+    def resize_terminal(self) -> None: ...
+
+    def leave_terminal_unread(self, seconds: float) -> None:
+        """Nobody takes what it writes: a closed laptop, a connection that hangs."""
 
 
 Begin = Callable[[Stage], None]
@@ -137,7 +139,8 @@ FAULTS: tuple[Fault, ...] = (
     Fault("an agent is killed", 8, lambda stage: stage.kill_some("agent")),
     Fault("the operator is killed", 5, lambda stage: stage.kill_some("operator")),
     Fault("the terminal is killed", 6, lambda stage: stage.kill("terminal")),
-    Fault("the terminal is resized", 4, lambda stage: stage.change_terminal()),
+    Fault("the terminal is resized", 4, lambda stage: stage.resize_terminal()),
+    Fault("nobody reads the terminal", 4, lambda stage: stage.leave_terminal_unread(stage.draw.uniform(5, 40))),
     # ---- files
     Fault("the database is locked by somebody else", 6, lambda stage: stage.hold_lock(stage.draw.uniform(0.5, 3))),
     Fault("a backup is made", 3, lambda stage: stage.run("backup", f"backup-{stage.draw.randrange(10**9)}.sqlite3")),

@@ -263,6 +263,7 @@ class Monkey:
         self._terminal: Terminal | None = None
         self.problem = ""
         self._stopping = False
+        self._deaf_until = 0.0
         self._thread = threading.Thread(target=self._work, name="monkey", daemon=True)
         self._thread.start()
 
@@ -277,6 +278,10 @@ class Monkey:
             columns, rows = self._draw.choice(((120, 40), (80, 24), (110, 34), (60, 18), (200, 60)))
             with contextlib.suppress(ProcessLookupError), self._lock:
                 terminal.resize(columns, rows)
+
+    def leave_unread(self, seconds: float) -> None:
+        """A closed laptop: nobody takes what the terminal writes."""
+        self._deaf_until = time.monotonic() + seconds
 
     def end(self) -> None:
         self._stopping = True
@@ -323,6 +328,9 @@ class Monkey:
                     self._type(terminal, "\x1b")
 
     def _listen(self, terminal: Terminal, seconds: float) -> None:
+        if time.monotonic() < self._deaf_until:
+            time.sleep(seconds)
+            return
         with self._lock:
             terminal.listen(seconds)
             terminal.raw = terminal.raw[-65536:]
@@ -407,8 +415,11 @@ class Hour:
     def take_file_away(self) -> None:
         (self.home / SENTINEL).unlink(missing_ok=True)
 
-    def change_terminal(self) -> None:
+    def resize_terminal(self) -> None:
         self._monkey.resize()
+
+    def leave_terminal_unread(self, seconds: float) -> None:
+        self._monkey.leave_unread(seconds)
 
     # ---- the hour
 

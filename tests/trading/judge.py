@@ -41,8 +41,9 @@ _KNOWN_AS = {
     BrokerState.REJECTED: {Status.REJECTED_BY_BROKER},
 }
 """What the desk may call an order that the market has in this state."""
-_UNKNOWN_AS = {Status.NOT_PLACED, Status.REJECTED_BY_BROKER, Status.IN_DOUBT}
-"""And one of which the market knows nothing. In doubt is where a person has to look; nothing goes on by itself."""
+_UNKNOWN_AS = {Status.NOT_PLACED, Status.REJECTED_BY_BROKER, Status.CANCELLED, Status.IN_DOUBT}
+"""And one of which the market knows nothing. Cancelled: TWS ended it before it was transmitted, and keeps nothing of it.
+In doubt is where a person has to look; nothing goes on by itself."""
 
 
 @dataclass

@@ -51,6 +51,7 @@ def _the_judge_notices(hour: Hour) -> None:
     says("the market says", judge(database, replace(market, executions=other), wire))
 
     filled = next(report for report in market.orders.values() if report.state is BrokerState.FILLED)
+    assert wire.placed[filled.order_ref]
     working = {**market.orders, filled.order_ref: filled.replaced(state=BrokerState.WORKING)}
     says("TWS has it as working", judge(database, replace(market, orders=working), wire))
     gone = {ref: report for ref, report in market.orders.items() if ref != filled.order_ref}
@@ -117,5 +118,8 @@ class _Notes(Stage):
     def take_file_away(self) -> None:
         self.done.append("no file")
 
-    def change_terminal(self) -> None:
+    def resize_terminal(self) -> None:
         self.done.append("terminal")
+
+    def leave_terminal_unread(self, seconds: float) -> None:
+        self.done.append(("unread", seconds))
