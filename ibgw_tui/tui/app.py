@@ -129,11 +129,14 @@ class DeskApp(App[int]):
         return theme.FALLBACK
 
     def on_mount(self) -> None:
-        self.run_worker(self.feed.run(), name="feed", exit_on_error=False)
+        self._begin_reading()
         self.set_interval(TICK, self._tick, name="tick")
         self.theme_changed_signal.subscribe(self, lambda chosen: self.memory.note(theme=chosen.name))
         for problem in self.comfort.keymap.problems[:3]:
             self.session.say(f"keymap: {problem}", Tone.WARN)
+
+    def _begin_reading(self) -> None:
+        self._reading = self.run_worker(self.feed.run(), name="feed", group="feed", exit_on_error=False)
 
     # ---- what is on the screen
 
@@ -183,9 +186,19 @@ class DeskApp(App[int]):
         self.set_timer(LAG_SHOWN, caught_up, name="caught up")
 
     def _tick(self) -> None:
+        if self._reading.is_finished:  # whatever ended it: a screen must never go quietly old
+            self.feed.ended()
+            self._begin_reading()
         self.ringing.look(tick=True)
         if self.memory.is_due:
-            self.run_worker(asyncio.to_thread(self.memory.save), name="remember", exclusive=True, exit_on_error=False)
+            # In a group of its own: an exclusive worker cancels all others of its group.
+            self.run_worker(
+                asyncio.to_thread(self.memory.save),
+                name="remember",
+                group="remember",
+                exclusive=True,
+                exit_on_error=False,
+            )
         view = self.view
         if view is not None:
             view.tick()
