@@ -128,6 +128,11 @@ class DeskApp(App[int]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return theme.FALLBACK
 
+    def on_load(self) -> None:
+        """Tasks begin in their turn, as on Python 3.11. Textual makes them eager from 3.12 on: a screen would compose
+        before it is on the stack, and the router of this loop run in another order than the one it was proved in."""
+        asyncio.get_running_loop().set_task_factory(None)
+
     def on_mount(self) -> None:
         self._begin_reading()
         self.set_interval(TICK, self._tick, name="tick")
