@@ -78,6 +78,21 @@ def test_every_link_leads_to_a_file(page: object) -> None:
         assert (page.parent / target).exists(), f"{page} links to {target}"
 
 
+def test_the_readme_leads_to_every_page() -> None:
+    linked = set(re.findall(r"\]\((docs/[^)#]+\.md)", (ROOT / "README.md").read_text(encoding="utf-8")))
+    assert linked == {f"docs/{page.name}" for page in PAGES if page.parent.name == "docs"}
+
+
+def test_links_into_a_page_lead_to_a_heading() -> None:
+    for page in PAGES:
+        for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text(encoding="utf-8")):
+            text = (page.parent / target if target else page).read_text(encoding="utf-8")
+            headings = [
+                line.lstrip("# ").lower().replace(" ", "-") for line in text.splitlines() if line.startswith("#")
+            ]
+            assert anchor in headings, f"{page.name}: {target}#{anchor}"
+
+
 def examples_of_cases() -> list[str]:
     return re.findall(r"```json\n(.*?)```", (ROOT / "docs/cases.md").read_text(encoding="utf-8"), re.DOTALL)
 
