@@ -83,9 +83,22 @@ def hour_checked() -> str:
     return "\n".join(f"- {words}" for words in CHECKED)
 
 
+def _picture_of_imports() -> str:
+    from tests import import_docs
+
+    return import_docs.picture()
+
+
+def _imports() -> str:
+    from tests import import_docs
+
+    return import_docs.import_table()
+
+
 PARTS: list[tuple[str, str, Callable[[], str]]] = [
     ("README.md", "keys", key_table),
     ("docs/terminal.md", "key-names", key_names),
+    ("docs/architecture.md", "imports", _imports),
     ("docs/glossary.md", "lifecycle", lifecycle_table),
     ("docs/gates.md", "gates", _decision_part("gate_sections")),
     ("docs/limits.md", "fields", _decision_part("field_table")),
@@ -99,6 +112,8 @@ PARTS: list[tuple[str, str, Callable[[], str]]] = [
     ("docs/reliability.md", "hour-checked", hour_checked),
 ]
 """(page, name of the part between its markers, what makes it)"""
+WHOLE: list[tuple[str, Callable[[], str]]] = [("docs/architecture.svg", _picture_of_imports)]
+"""(file, what makes all of it)"""
 
 
 def renewed(page: str, name: str, text: str) -> str:
@@ -114,6 +129,9 @@ def main() -> None:
     for page, name, make in PARTS:
         (ROOT / page).write_text(renewed(page, name, make()), encoding="utf-8")
         print(f"{page}: {name}")
+    for file, make in WHOLE:
+        (ROOT / file).write_text(make() + "\n", encoding="utf-8")
+        print(file)
 
 
 if __name__ == "__main__":

@@ -57,9 +57,9 @@ COMMANDS = {
 
 def _version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value:
-        from ibgw_tui import __version__
+        from ibgw_tui.cli.version import tell_version
 
-        click.echo(f"ibgw {__version__}")
+        tell_version(context.ensure_object(Globals).console)
         context.exit()
 
 
@@ -77,8 +77,13 @@ cli = Group(
     """,
     more=f"Exit codes:\n{published()}",
     params=[
+        # Not eager: `--json` may follow it.
         click.Option(
-            ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
+            ["--version"],
+            is_flag=True,
+            expose_value=False,
+            callback=_version,
+            help="Print all versions, for a bug report.",
         )
     ],
     subcommand_metavar="COMMAND [ARGS]...",

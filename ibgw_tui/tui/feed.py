@@ -61,6 +61,11 @@ class Feed:
         self._everything = self._everything or everything
         self._rung.set()
 
+    def ended(self) -> None:
+        """Somebody ended the loop, and is about to begin it again."""
+        self._everything = True
+        self._down("it had ended")
+
     async def run(self) -> None:
         """Until cancelled."""
         stop = self._session.port.listen(self.ring)

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import apsw
 import click
 import pytest
 
+import ibgw_tui
 from ibgw_tui.cli import main as door
 from ibgw_tui.cli.commands import Group
 from ibgw_tui.cli.exits import published
@@ -49,10 +53,25 @@ def test_the_exit_codes_are_published(cli: Cli) -> None:
     assert all(line.strip() in help_text for line in published().splitlines())
 
 
-def test_the_version(cli: Cli) -> None:
+def test_the_version_tells_what_a_bug_report_needs(cli: Cli) -> None:
     answer = cli("--version")
     assert answer.code == 0
-    assert answer.out.startswith("ibgw ")
+    lines = answer.out.splitlines()
+    assert lines[0] == f"ibgw {ibgw_tui.__version__}"
+    assert f"Python {platform.python_version()}" in lines[1]
+    for name in ("apsw", "ib-async", "peewee", "textual", "mcp"):
+        assert f"{name} {importlib.metadata.version(name)}" in answer.out
+    assert f"SQLite {apsw.sqlite_lib_version()}" in answer.out
+
+
+@pytest.mark.parametrize("arguments", [["--version", "--json"], ["--json", "--version"]])
+def test_the_version_for_programs(arguments: list[str], cli: Cli) -> None:
+    told = cli(*arguments).json
+    assert told["version"] == ibgw_tui.__version__
+    assert told["python"] == platform.python_version()
+    assert told["sqlite"] == apsw.sqlite_lib_version()
+    assert told["packages"]["textual"] == importlib.metadata.version("textual")
+    assert "apprise" in told["packages"], "an extra that is not installed is null, not left out"
 
 
 def test_help_of_a_group_without_a_command(cli: Cli) -> None:

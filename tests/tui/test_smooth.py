@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 import pytest
+from textual.pilot import Pilot
 from textual.widget import Widget
 
 from ibgw_tui.core.ringing import lately
@@ -23,7 +24,7 @@ from ibgw_tui.tui import ringing as ringing_module
 from ibgw_tui.tui.app import DeskApp
 from ibgw_tui.tui.hygiene import LoopLag
 from ibgw_tui.tui.screens.orders import OrdersScreen
-from tests.tui.fake_desk import FakeDesk, TickingClock
+from tests.tui.fake_desk import FakeDesk, TickingClock, a_busy_desk
 from tests.tui.helpers import running, shows, until
 
 ROWS = 10_000
@@ -219,3 +220,26 @@ async def test_a_second_that_passes_lays_nothing_out(monkeypatch: pytest.MonkeyP
         counts = [await five_seconds() for _ in range(3)]  # the first may still see the screen being put together
         assert counts[-1] == 0
         assert (app.title, app.sub_title) == titles
+
+
+async def test_tasks_begin_in_their_turn_on_every_python(monkeypatch: pytest.MonkeyPatch) -> None:
+    """From Python 3.12 on Textual starts tasks eagerly: a screen then composes before it is on the stack, and ours did
+    not open; and the router, which shares the loop, would run in another order than the one it was tested in."""
+    began: list[object] = []
+    found: list[object] = []
+
+    def eager(loop: asyncio.AbstractEventLoop, work: Any, **named: Any) -> asyncio.Task[Any]:
+        began.append(work)
+        return asyncio.Task(work, loop=loop, **named)
+
+    monkeypatch.setattr(asyncio, "eager_task_factory", eager, raising=False)
+    app = DeskApp(a_busy_desk())
+
+    async def look(pilot: Pilot[Any]) -> None:
+        await until(pilot, lambda: app.feed.readings >= 1, "the first reading")
+        found.append(asyncio.get_running_loop().get_task_factory())
+        app.exit()
+
+    await app.run_async(headless=True, size=(120, 40), auto_pilot=look)
+    assert found == [None]
+    assert len(began) < 5, "nothing but the first tasks of the app itself"
