@@ -24,7 +24,7 @@ def commands(home: Path) -> dict[str, list[str]]:
     ibgw = [sys.executable, "-m", "ibgw_tui", "--home", str(home)]
     return {
         "python -c pass": [sys.executable, "-c", "pass"],
-        "ibgw --version": [*ibgw, "--version"],
+        "ibgw completion bash": [*ibgw, "completion", "bash"],
         "ibgw list --json": [*ibgw, "list", "--json"],
         "ibgw kill status --json": [*ibgw, "kill", "status", "--json"],
         "ibgw stage": [*ibgw, "stage", *ORDER],
