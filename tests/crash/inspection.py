@@ -41,7 +41,6 @@ KINDS = {
     "approve": ("order.approve",),
     "batch": ("order.approve", "approval.refused"),
     "ask_changes": ("order.ask_changes",),
-    "edit": ("order.edited",),
     "recall": ("order.recall",),
     "reject": ("order.reject",),
     "withdraw": ("order.withdraw",),
@@ -50,6 +49,9 @@ KINDS = {
     "cancel": ("order.ask_cancel",),
     "kill": ("switch.closed",),
     "open": ("switch.opened",),
+    "revise": ("order.staged",),
+    "modify": ("order.staged",),
+    "edit": ("order.edited",),
 }
 """The audit entries that an acknowledged act must have left."""
 
@@ -65,6 +67,8 @@ class Row:
     status: str
     filled: Decimal
     submitted: bool
+    begins: bool
+    """Staged by itself: no revision, no change of another order, no exit of a bracket."""
 
 
 class Desk:
@@ -76,9 +80,10 @@ class Desk:
         with AuditFile(database) as file:
             self.entries = [json.loads(row[0]) for row in file.rows("SELECT entry FROM audit ORDER BY seq")]
             self.orders = {
-                row[0]: Row(row[1], Decimal(row[2]), bool(row[3]))
+                row[0]: Row(row[1], Decimal(row[2]), bool(row[3]), bool(row[4]))
                 for row in file.rows(
-                    "SELECT o.order_ref, o.status, o.filled, s.order_seq IS NOT NULL FROM orders o "
+                    "SELECT o.order_ref, o.status, o.filled, s.order_seq IS NOT NULL, coalesce(o.revises, o.modifies, o.parent) IS NULL "
+                    "FROM orders o "
                     "LEFT JOIN submissions s ON s.order_seq = o.seq"
                 )
             }
@@ -112,17 +117,12 @@ def file_problems(file: AuditFile) -> list[str]:
 def inspect(database: Path, truth: Truth) -> list[str]:
     """Everything that does not hold. Empty is well."""
     desk = Desk(database, truth)
-    parts = (_acknowledged, _keys, _approvals, _batches, _edits, _history, _wire, _statuses, _fills)
+    parts = (acknowledged, keys, approvals, batches, edits, history, _wire, _statuses, _fills)
     return [*desk.file_problems, *(words for part in parts for words in part(desk))]
 
 
-def _acknowledged(desk: Desk) -> Iterator[str]:
+def acknowledged(desk: Desk) -> Iterator[str]:
     told = Counter((entry["kind"], entry["order_ref"] or "") for entry in desk.entries)
-    prices = {
-        entry["order_ref"]: (entry["body"]["revises"], Decimal(entry["body"]["intent"]["limit_price"]))
-        for entry in desk.entries
-        if entry["kind"] == "order.edited"
-    }
     approvals = {
         entry["body"]["approval"]["approval_id"]: entry["order_ref"]
         for entry in desk.entries
@@ -145,9 +145,6 @@ def _acknowledged(desk: Desk) -> Iterator[str]:
             lost += [ref for ref in line["left_out"] if not told["approval.refused", ref]]
             if lost:
                 yield f"lost: {lost} of {line}"
-        elif act == "edit":
-            if prices.get(order_ref) != (line["revises"], Decimal(line["price"])):
-                yield f"lost: {line} is {prices.get(order_ref)}"
         elif act == "stage":
             if not told["order.staged", order_ref]:  # asked again, it is acknowledged again
                 yield f"lost: {line}"
@@ -160,21 +157,20 @@ def _acknowledged(desk: Desk) -> Iterator[str]:
             yield f"lost: {act} of {order_ref} was acknowledged {count} times and is recorded {found} times"
 
 
-def _keys(desk: Desk) -> Iterator[str]:
+def keys(desk: Desk) -> Iterator[str]:
     for line in desk.journal:
         if line["act"] == "stage" and desk.keys.get((line["principal"], line["key"])) != line["order_ref"]:
             yield f"key: {line} is now {desk.keys.get((line['principal'], line['key']))}"
     staged = Counter(entry["order_ref"] for entry in desk.entries if entry["kind"] == "order.staged")
     if any(count > 1 for count in staged.values()):
         yield f"staged twice: {staged.most_common(3)}"
-    # Everything in these rounds is staged with a key, or is an edit: any other order was made by half a transaction.
-    edits = {entry["order_ref"] for entry in desk.entries if entry["kind"] == "order.edited"}
-    loose = desk.orders.keys() - set(desk.keys.values()) - edits
+    # Everything in these rounds is staged with a key: an order without one was made by half a transaction.
+    loose = {ref for ref, row in desk.orders.items() if row.begins} - set(desk.keys.values())
     if loose:
         yield f"orders without the key they were staged with: {sorted(loose)}"
 
 
-def _approvals(desk: Desk) -> Iterator[str]:
+def approvals(desk: Desk) -> Iterator[str]:
     for approval_id, consumed, submitted, same in desk.spent:
         if bool(consumed) != bool(submitted) or (submitted and not same):
             yield f"approval {approval_id}: consumed {consumed}, submitted {submitted}, of the same order {same}"
@@ -182,7 +178,7 @@ def _approvals(desk: Desk) -> Iterator[str]:
     yield from (f"approval {name} was spent {count} times" for name, count in sent.items() if count > 1)
 
 
-def _batches(desk: Desk) -> Iterator[str]:
+def batches(desk: Desk) -> Iterator[str]:
     """Its answers stand one after another in the log: '1 of 3', '2 of 3', '3 of 3'. A log that ends earlier lost some."""
     done = total = 0
     for entry in (*desk.entries, {"body": {}}):
@@ -195,23 +191,28 @@ def _batches(desk: Desk) -> Iterator[str]:
         done, total = at, of
 
 
-def _edits(desk: Desk) -> Iterator[str]:
-    revisions = {
-        entry["order_ref"]: entry["body"]["revises"] for entry in desk.entries if entry["kind"] == "order.edited"
-    }
+def edits(desk: Desk) -> Iterator[str]:
+    """A revision by the operator's hand and the forerunner that it superseded are one act, with the numbers told."""
+    revisions = {entry["order_ref"]: entry["body"] for entry in desk.entries if entry["kind"] == "order.edited"}
+    made = {(revision, body["revises"]) for revision, body in revisions.items()}
     left = {
-        entry["body"]["revised_by"]: entry["order_ref"]
+        (entry["body"]["revised_by"], entry["order_ref"])
         for entry in desk.entries
         if entry["kind"] == "order.revise" and "revised_by" in entry["body"]
     }
-    if revisions != left:
-        yield f"half an edit: {sorted(revisions.items() ^ left.items())}"
-    for revision, former in revisions.items():
+    if made != left:
+        yield f"half an edit: {sorted(made ^ left)}"
+    for revision, former in sorted(made):
         if revision not in desk.orders or desk.orders[former].status != "superseded":
             yield f"{revision} follows {former}, which is {desk.orders[former].status}"
+    for line in desk.journal:
+        if line["act"] == "edit" and "price" in line and line["order_ref"] in revisions:
+            body = revisions[line["order_ref"]]
+            if (body["revises"], Decimal(body["intent"]["limit_price"])) != (line["revises"], Decimal(line["price"])):
+                yield f"edited otherwise than was told: {line} is {body}"
 
 
-def _history(desk: Desk) -> Iterator[str]:
+def history(desk: Desk) -> Iterator[str]:
     """Walks the log: at each sending the switch must be open, and the approval live."""
     is_open, live = False, {}  # type: bool, dict[str, str]
     sent: set[str] = set()

@@ -56,8 +56,11 @@ class SweepScreen(ModalScreen[tuple[Swept, ...]]):
         frame = self.query_one("#frame")
         frame.border_title = safe_part("Cancels asked for")
         frame.border_subtitle = safe_part("esc close   up/down scroll   F12 kill switch")
-        self.run_worker(self._look_again(), exit_on_error=False, exclusive=True)
-        self.set_interval(EVERY, lambda: self.run_worker(self._look_again(), exit_on_error=False, exclusive=True))
+        self._look_anew()
+        self.set_interval(EVERY, self._look_anew)
+
+    def _look_anew(self) -> None:
+        self.run_worker(self._look_again(), name="sweep", group="sweep", exit_on_error=False, exclusive=True)
 
     async def _look_again(self) -> None:
         try:
