@@ -304,6 +304,15 @@ async def batch(stage: Stage) -> None:
     await _armed(stage)
 
 
+async def eight_are_approved(stage: Stage) -> None:
+    """In the last seconds, and each after a short look."""
+    for ref in stage.refs[2:10]:
+        await stage.until(lambda ref=ref: stage._is_approvable(ref), f"{ref} to be approvable")  # type: ignore[misc]
+        shown = (await stage.desk.ticket(ref)).shown
+        assert shown is not None
+        await stage.desk.approve(shown, {"key": "Y", "reviewed": "1.400"})
+
+
 async def some_are_done(stage: Stage) -> None:
     """Two filled, one working, one rejected. One step of the market, so that the prices are the same each time."""
     for number in (0, 2, 6):
@@ -429,6 +438,7 @@ SCENES: tuple[Scene, ...] = (
     Scene("desk", desk),
     Scene("hostile", desk, orders=(("intern-bot", HOSTILE),)),
     Scene("review", review),
+    Scene("hurried", review, orders=SPREE, before=eight_are_approved),
     Scene("unusual", unusual),
     Scene("edit", edit),
     Scene("batch", batch, orders=SPREE),

@@ -8,7 +8,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 
 from ibgw_tui.core.broker import AccountFacts, OrderReport, Position
-from ibgw_tui.core.lifecycle import Status
+from ibgw_tui.core.lifecycle import Actor, Status
+from ibgw_tui.core.pace import DECISIONS, Pace, answer_of, pace_of
 from ibgw_tui.core.policy import LimitPolicy
 from ibgw_tui.core.records import Exposure, Tally
 from ibgw_tui.core.rules import DeskRules
@@ -37,6 +38,8 @@ from ibgw_tui.store import OrderStore
 SWITCH_KINDS = ("switch.closed", "switch.opened", "switch.refused", "switch.override")
 """Audit entries that tell what became of the kill switch."""
 HISTORY = 200
+MOST_ANSWERS = 200
+"""Of each kind: more are not decided in the minutes that are looked at."""
 MOST_CONTRACTS = 500
 NEWEST_ORDERS = 5000
 """Agents are judged by the newest orders, so that the page costs the same in a large file."""
@@ -163,6 +166,12 @@ class Pages:
         views = [policy_view(name, policy, rules) for name, policy in rules.policies.items()]
         views.sort(key=lambda view: not view.in_force)
         return PoliciesPage(now, rules.mode, tuple(views), view_checklist(self._store, rules, now))
+
+    def pace(self) -> Pace:
+        """How fast the operator of this desk has been approving."""
+        entries = self._store.entries_of_kinds(DECISIONS, MOST_ANSWERS)
+        mine = (e for e in entries if e.actor == Actor.OPERATOR and e.principal == self._rules.operator)
+        return pace_of(map(answer_of, mine), self._clock())
 
     def audit_before(self, before_seq: int, text: str, limit: int) -> FoundEntries:
         """Older entries of the audit log that contain every word; one bounded look, the next goes on below it."""

@@ -98,6 +98,8 @@ class State:
     frame: int = 0
     """Rises whenever the picture has to be painted anew: a painting of an older frame proves nothing."""
     painted_at: float | None = None
+    opened_at: float | None = None
+    """When it was painted for the first time: from here on it could be read."""
     armed_at: float = math.inf
     """The earliest arrival that counts."""
     not_before: float = -math.inf
@@ -124,6 +126,11 @@ class State:
     @property
     def wants_painting(self) -> bool:
         return self.phase is Phase.WAITING
+
+    @property
+    def reviewed(self) -> float:
+        """Seconds for which it could be read before the key."""
+        return self.pressed_at - self.opened_at if self.pressed_at is not None and self.opened_at is not None else 0.0
 
     @property
     def typed_right(self) -> bool:
@@ -315,6 +322,7 @@ def _painted(state: State, event: Painted) -> State:
         state,
         phase=Phase.DWELLING,
         painted_at=event.at,
+        opened_at=event.at if state.opened_at is None else state.opened_at,
         armed_at=max(event.at + state.plan.dwell, state.not_before),
     )
 

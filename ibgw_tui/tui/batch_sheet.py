@@ -20,7 +20,7 @@ from ibgw_tui.service.views import Batch, BatchLine
 from ibgw_tui.tui.arming import DWELL_TYPED, Plan
 from ibgw_tui.tui.changes import what_changed
 from ibgw_tui.tui.present import SIDES, measured, mode_word, money, number, utc_clock
-from ibgw_tui.tui.sheet import BAD, CAUTION, MUTED, STRONG, Sheet, code_of, safe_part
+from ibgw_tui.tui.sheet import BAD, CAUTION, MUTED, STRONG, Sheet, code_of, head_line, safe_part
 from ibgw_tui.tui.theme import STYLES
 from ibgw_tui.tui.tiers import plan_of, unusual
 
@@ -68,11 +68,13 @@ def batch_changed(old: Batch, new: Batch) -> str | None:
     return None
 
 
-def make_batch_sheet(batch: Batch, width: int, height: int, *, backend: str, hidden: Collection[str]) -> Sheet:
-    """The page for a window of `width` x `height` cells."""
+def make_batch_sheet(
+    batch: Batch, width: int, height: int, *, backend: str, hidden: Collection[str], hints: Sequence[str] = ()
+) -> Sheet:
+    """The page for a window of `width` x `height` cells. Of `hints` the first that fits is told, without a line."""
     digest, lines = batch_digest(batch), list[Content]()
     for row, air in ((_in_full, [Content("")]), (_in_full, []), (_in_short, [])):
-        lines = [_bar(batch, digest, width, backend), *_head(batch, width - 2), *air]
+        lines = [_bar(batch, digest, width, backend, hints), *_head(batch, width - 2), *air]
         for at, (line, position) in enumerate(zip(batch.lines, _positions(batch), strict=True), start=1):
             lines += row(at, line, position, width - 2)
         lines += [*air, *_sums(batch, width - 2, hidden)]
@@ -82,13 +84,11 @@ def make_batch_sheet(batch: Batch, width: int, height: int, *, backend: str, hid
     return Sheet(tuple(lines), problem=f"not every order fits: {more} more lines are needed; mark fewer orders")
 
 
-def _bar(batch: Batch, digest: str, width: int, backend: str) -> Content:
+def _bar(batch: Batch, digest: str, width: int, backend: str, hints: Sequence[str]) -> Content:
     preview = next((line.ticket.record.preview for line in batch.lines if line.ticket.record.preview), None)
     mode = mode_word(preview.mode if preview else Mode.LIVE, backend)
     account = preview.intent.account if preview else ""
-    left, right = f"{mode} · {account}", f"code {digest[:4]}"
-    gap = max(2, width - len(left) - len(right) - 2)
-    return Content.styled(f" {left}{' ' * gap}{right} ", STYLES[mode.tone])
+    return head_line(f"{mode} · {account}", f"code {digest[:4]}", hints, width, STYLES[mode.tone])
 
 
 def _head(batch: Batch, width: int) -> list[Content]:

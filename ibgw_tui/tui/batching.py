@@ -110,6 +110,7 @@ class Batching:
             backend=session.desk.backend if session.desk else "",
             link=self._link,
             hidden=hidden,
+            hints=await self._talk.hints(),
         )
         yes = await self._talk.answer_to(screen)
         if yes is None:

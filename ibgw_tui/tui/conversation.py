@@ -7,6 +7,8 @@ do nothing, because the next key may have been meant for what was there before.
 
 from __future__ import annotations
 
+import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from typing import Any, Protocol, TypeVar
@@ -21,7 +23,10 @@ from ibgw_tui.tui.present import SIDES, STATUSES, Tone, number
 from ibgw_tui.tui.screens.confirm import ConfirmScreen
 from ibgw_tui.tui.session import Session
 
+log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
+PACE_SECONDS = 0.25
+"""A review does not wait longer for the hint on it."""
 
 
 Refs = str | tuple[str, ...]
@@ -119,6 +124,14 @@ class Conversation:
         self.session.in_flight.difference_update(refs)
         self._host.reread()
         return answer
+
+    async def hints(self) -> tuple[str, ...]:
+        """How fast this operator has been approving. Where it cannot be had at once, a review opens without it."""
+        try:
+            return (await asyncio.wait_for(self.session.port.pace(), PACE_SECONDS)).hints
+        except Exception as error:  # noqa: BLE001  whatever it was: the review says by itself what stands against it
+            log.info("no pace on this review: %s", problem_of(error))
+            return ()
 
     def reread(self) -> None:
         """Read the desk again now: something was done."""

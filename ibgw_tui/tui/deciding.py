@@ -51,6 +51,7 @@ class Deciding:
             clock=session.port.clock,
             backend=session.desk.backend if session.desk else "",
             link=self._link,
+            hints=await self._talk.hints(),
         )
         answer = await self._talk.answer_to(screen)
         if answer is None:

@@ -13,6 +13,7 @@ from typing import Protocol
 
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.orders import Approval
+from ibgw_tui.core.pace import Pace
 from ibgw_tui.core.records import AuditEntry, OrderRecord, SwitchState
 from ibgw_tui.service.pages import AgentsPage, FoundEntries, PoliciesPage, PositionsPage, SettingsPage, SwitchPage
 from ibgw_tui.service.standing import Standing
@@ -119,6 +120,10 @@ class DeskPort(Protocol):
 
     async def settings_page(self) -> SettingsPage:
         """The configuration in force, with the origin of each value."""
+        ...
+
+    async def pace(self) -> Pace:
+        """How fast this operator has been approving, by what is recorded."""
         ...
 
     async def approve(self, shown: Shown, how: Mapping[str, str], /) -> ApprovalVerdict:

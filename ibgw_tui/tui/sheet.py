@@ -67,8 +67,13 @@ class Sheet:
     """Lines of the agent's text that are scrolled out of its frame."""
 
 
-def make_sheet(ticket: Ticket, width: int, height: int, *, backend: str = "", scroll: int = 0) -> Sheet:
-    """The page for a window of `width` x `height` cells. `scroll` moves the agent's text only."""
+def make_sheet(
+    ticket: Ticket, width: int, height: int, *, backend: str = "", scroll: int = 0, hints: Sequence[str] = ()
+) -> Sheet:
+    """The page for a window of `width` x `height` cells. `scroll` moves the agent's text only.
+
+    Of `hints`, which say the same at different lengths, the first that fits is told; they never take a line.
+    """
     preview = ticket.record.preview
     if preview is None:
         return Sheet((safe_part("it has no preview yet", BAD),), problem="it has no preview yet")
@@ -77,10 +82,10 @@ def make_sheet(ticket: Ticket, width: int, height: int, *, backend: str = "", sc
     needed = len(body) + 1 + AGENT_ROWS
     if needed > height:
         problem = f"the window is too small to show the whole order: it needs {needed - height} more lines"
-        return Sheet((_bar(preview, width, backend), *(_inset(line) for line in body)), problem=problem)
+        return Sheet((_bar(preview, width, backend, hints), *(_inset(line) for line in body)), problem=problem)
     room = height - 1 - len(body)
     agent, above, below = _agent(preview, inner, room, scroll)
-    lines = (_bar(preview, width, backend), *(_inset(line) for line in (*body, *agent)))
+    lines = (_bar(preview, width, backend, hints), *(_inset(line) for line in (*body, *agent)))
     return Sheet(lines, preview.digest, agent_above=above, agent_below=below)
 
 
@@ -150,14 +155,23 @@ def _facts_tight(ticket: Ticket, preview: Preview, width: int) -> list[Content]:
 # ---- the head
 
 
-def _bar(preview: Preview, width: int, backend: str) -> Content:
+def _bar(preview: Preview, width: int, backend: str, hints: Sequence[str]) -> Content:
     """Where this happens, in words, on a colour that is different for real money."""
     mode = mode_word(preview.mode, backend)
     money_word = " - REAL MONEY" if mode.tone is Tone.LIVE else ""
-    left, right = one_line(f"{mode}{money_word} · {preview.intent.account}"), f"code {code_of(preview)}"
-    style = STYLES[mode.tone]
+    left = one_line(f"{mode}{money_word} · {preview.intent.account}")
+    return head_line(left, f"code {code_of(preview)}", hints, width, STYLES[mode.tone])
+
+
+_AIR = 3
+"""Columns at least between a hint and its neighbours."""
+
+
+def head_line(left: str, right: str, hints: Sequence[str], width: int, style: str) -> Content:
+    """One line: what stands at its two ends, and between them the first of the hints that has room."""
     gap = max(2, width - len(left) - len(right) - 2)
-    return Content.styled(f" {left}{' ' * gap}{right} ", style)
+    hint = next((hint for hint in hints if len(hint) + 2 * _AIR <= gap), "")
+    return Content.styled(f" {left}{hint:^{gap}}{right} ", style)
 
 
 def _sentence(preview: Preview, width: int) -> list[Content]:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from ibgw_tui.core.audit import ChainVerdict
 from ibgw_tui.core.broker import Broker
 from ibgw_tui.core.errors import NotPermitted
+from ibgw_tui.core.pace import Pace
 from ibgw_tui.core.records import AuditEntry, OrderRecord, SwitchState
 from ibgw_tui.core.rules import DeskRules
 from ibgw_tui.service.approving import Verdict
@@ -160,6 +161,9 @@ class OperatorDesk:
 
     async def agents_page(self) -> AgentsPage:
         return await self._looking.thread.run(lambda _: self._looking.pages.agents())
+
+    async def pace(self) -> Pace:
+        return await self._looking.thread.run(lambda _: self._looking.pages.pace())
 
     async def settings_page(self) -> SettingsPage:
         return self._looking.settings

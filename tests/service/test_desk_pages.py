@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 
 from ibgw_tui.core.broker import Position
 from ibgw_tui.core.lifecycle import Status
+from ibgw_tui.core.pace import Pace
 from ibgw_tui.core.policy import Override, SessionLimit
+from ibgw_tui.core.records import OrderRecord
 from ibgw_tui.core.terms import CheckStatus, KillSwitch
 from ibgw_tui.service.desk_pages import Pages
 from ibgw_tui.store import OrderStore
@@ -143,3 +147,37 @@ async def test_the_whole_audit_log_is_searched_in_bounded_looks(tmp_path: Path) 
         (entry,) = await desk.do(lambda: desk.store.audit_entries(order_ref=first.order_ref))
         assert await search(entry.hash[:20].upper()) == [seq]
         assert await search("kind") == [], "names of the file's own columns are no text of an entry"
+
+
+async def test_the_pace_is_counted_from_the_audit_log_and_survives_a_restart(tmp_path: Path) -> None:
+    """Two of a batch, one alone, one taken back again and one no; not what another operator or an older hour approved."""
+    async with bench_desk(tmp_path) as desk:
+        await approve(desk, [await desk.pending()], reviewed="60")
+        desk.clock.forward(seconds=121)
+        batch = [await desk.pending(), await desk.pending()]
+        await approve(desk, batch, reviewed="6.000")
+        alone = await desk.pending()
+        await approve(desk, [alone], reviewed="1.500", together=False)
+        await desk.do(lambda: desk.review.recall(alone.order_ref))
+        await desk.do(lambda: desk.review.reject(alone.order_ref, reason="on second thoughts"))
+        expected = Pace(approved=3, batched=2, turned_down=1, seconds=Decimal(3))
+        assert await desk.do(pages_of(desk).pace) == expected
+        store = OrderStore.open(desk.path, clock=desk.clock, read_only=True)
+        try:
+            assert Pages(store, rules=desk.rules, clock=desk.clock).pace() == expected
+            other = replace(desk.rules, operator="operator-2")
+            assert Pages(store, rules=other, clock=desk.clock).pace() == Pace()
+        finally:
+            store.close()
+        desk.clock.forward(seconds=121)
+        assert await desk.do(pages_of(desk).pace) == Pace()
+
+
+async def approve(desk: BenchDesk, records: list[OrderRecord], *, reviewed: str, together: bool = True) -> None:
+    await desk.publish()
+    shown = [(await desk.do(partial(desk.views.ticket, record.order_ref))).shown for record in records]
+    batch, how = [each for each in shown if each is not None], {"key": "Y", "reviewed": reviewed}
+    if together:
+        assert all(answer.approval for answer in await desk.do(lambda: desk.review.approve_batch(batch, how=how)))
+    else:
+        assert (await desk.do(lambda: desk.review.approve(batch[0], how=how))).approval is not None

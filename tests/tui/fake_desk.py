@@ -23,6 +23,7 @@ from ibgw_tui.core.edits import Comparison, differences, edited
 from ibgw_tui.core.errors import Conflict, GatewayError, InvalidRequest, NotFound, NotPermitted
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Status
 from ibgw_tui.core.orders import Approval, ApprovalStatus, Contract, Estimate, Preview, order_sentence
+from ibgw_tui.core.pace import Pace
 from ibgw_tui.core.passing import what_passes
 from ibgw_tui.core.policy import FrequencyLimit, LimitPolicy, SessionLimit
 from ibgw_tui.core.prices import notional_of, worst_case_price
@@ -132,6 +133,7 @@ class FakeDesk:
         self.act_failure: Exception | None = None
         """Raised by every act."""
         self.hang = False
+        self.pace_now: Pace | Exception = Pace()
         self.acts: list[tuple[str, ...]] = []
         self.held: dict[str, str] = {"AAPL": "25"}
         """Symbol -> quantity at the broker."""
@@ -273,6 +275,11 @@ class FakeDesk:
     async def agents_page(self) -> AgentsPage:
         await self._reading()
         return fake_pages.agents(self)
+
+    async def pace(self) -> Pace:
+        if isinstance(self.pace_now, Exception):
+            raise self.pace_now
+        return self.pace_now
 
     async def settings_page(self) -> SettingsPage:
         await self._reading()

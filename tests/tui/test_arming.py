@@ -87,6 +87,22 @@ def test_a_deliberate_press_after_the_dwell_decides() -> None:
     assert state.painted_at is not None
 
 
+def test_the_time_on_review_runs_from_the_first_painting_to_the_key() -> None:
+    """What makes the dwell begin anew does not make the reading begin anew."""
+    machine = Machine()
+    machine.wait(0.5)
+    machine.paint()
+    machine.wait(3)
+    machine.feed(Resized(machine.now))
+    machine.wait(1)
+    machine.paint()
+    machine.wait(2)
+    assert machine.state.reviewed == 0, "not before the key"
+    machine.press("Y")
+    state = machine.wait(QUIET + BEAT)
+    assert state.outcome is Outcome.DECIDED and state.reviewed == pytest.approx(6)
+
+
 def test_the_same_press_as_some_terminals_spell_it() -> None:
     machine = Machine().armed()
     machine.press("shift+y")

@@ -220,7 +220,8 @@ async def test_y_after_the_dwell_returns_what_was_shown() -> None:
     assert answer.how["key"] == "Y"
     assert answer.how["tier"] == "0"
     assert float(answer.how["pressed"]) - float(answer.how["painted"]) >= float(answer.how["dwell"])
-    assert set(answer.how) >= {"key", "painted", "pressed", "dwell", "tier", "ui"}
+    assert float(answer.how["reviewed"]) >= float(answer.how["dwell"])
+    assert set(answer.how) >= {"key", "painted", "pressed", "reviewed", "dwell", "tier", "ui"}
     assert all(isinstance(value, str) for value in answer.how.values())
 
 

@@ -147,11 +147,15 @@ RULES: dict[str, tuple[str, tuple[str, ...]]] = {
         "tests.tui.test_deciding::test_a_refusal_at_the_last_moment_is_said_as_the_desk_says_it",
         "tests.tui.test_batching::test_an_unknown_result_blocks_every_order_of_the_batch_until_it_was_read_again",
     )),
-    "R20": ("how it was approved is in the audit log, early keys too", (
+    "R20": ("how it was approved is in the audit log, early keys and time on review too; a fast pace is told", (
         "tests.service.test_review::test_an_approval_carries_what_was_displayed",
         "tests.tui.test_arming::test_an_early_key_pays_a_penalty_longer_than_any_keyboard_waits_to_repeat",
         "tests.pty.test_whole_desk::test_a_deliberate_press_approves_what_is_displayed",
         "tests.tui.test_pages::test_agents_are_told_with_rate_reasons_and_budget",
+        "tests.tui.test_arming::test_the_time_on_review_runs_from_the_first_painting_to_the_key",
+        "tests.service.test_desk_pages::test_the_pace_is_counted_from_the_audit_log_and_survives_a_restart",
+        "tests.tui.test_pace::test_a_fast_pace_is_told_on_the_review_and_stands_in_nobodys_way",
+        "tests.tui.test_pace::test_on_a_real_desk_the_ninth_review_tells_of_the_eight_before",
     )),
     "R21": ("nothing of an agent in notifications, titles, file names, clipboard", (
         "tests.tui.test_ringing::test_nothing_that_an_agent_wrote_is_in_a_ring",

@@ -8,7 +8,7 @@ there any more.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -44,8 +44,12 @@ class ApproveScreen(WatchedScreen[ApproveAnswer]):
         backend: str = "",
         hold_back_seconds: int | None = None,
         link: Callable[[], str] | None = None,
+        hints: Sequence[str] = (),
     ) -> None:
-        """`refresh` reads the newest ticket; `link` says the state of the connection, if it is known."""
+        """`refresh` reads the newest ticket; `link` says the state of the connection, if it is known.
+
+        Of `hints`, which say the same at different lengths, the one that fits is shown.
+        """
         preview = ticket.record.preview
         live = preview is not None and preview.mode is Mode.LIVE
         digest = ticket.shown.preview_digest if ticket.shown else ""
@@ -54,6 +58,7 @@ class ApproveScreen(WatchedScreen[ApproveAnswer]):
         self._read = refresh
         self._backend = backend
         self._hold_back = hold_back_seconds
+        self._hints = hints
 
     async def difference(self) -> str | None:
         return what_changed(self.ticket, await self._read())
@@ -66,7 +71,7 @@ class ApproveScreen(WatchedScreen[ApproveAnswer]):
     # ---- what it shows
 
     def make_page(self, width: int, height: int, scroll: int) -> Sheet:
-        return make_sheet(self.ticket, width, height, backend=self._backend, scroll=scroll)
+        return make_sheet(self.ticket, width, height, backend=self._backend, scroll=scroll, hints=self._hints)
 
     def ready_text(self) -> str:
         after = f"a {self._hold_back} s hold-back" if self._hold_back is not None else "the hold-back"

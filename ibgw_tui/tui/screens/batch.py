@@ -6,7 +6,7 @@ anew; whatever differs about any of them disarms them all.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Collection
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -38,13 +38,15 @@ class BatchScreen(WatchedScreen[BatchYes]):
         backend: str = "",
         link: Callable[[], str] | None = None,
         hidden: Collection[str] = (),
+        hints: Sequence[str] = (),
     ) -> None:
-        """`hidden` are orders that a filter hides: they are named."""
+        """`hidden` are orders that a filter hides: they are named; of `hints` the one that fits is shown."""
         self.orders = judged(batch)
         super().__init__(batch_digest(self.orders), plan_for(self.orders), live=False, clock=clock, link=link)
         self._read = refresh
         self._backend = backend
         self._hidden = frozenset(hidden)
+        self._hints = hints
 
     async def difference(self) -> str | None:
         return batch_changed(self.orders, judged(await self._read()))
@@ -61,7 +63,9 @@ class BatchScreen(WatchedScreen[BatchYes]):
     # ---- what it shows
 
     def make_page(self, width: int, height: int, scroll: int) -> Sheet:
-        return make_batch_sheet(self.orders, width, height, backend=self._backend, hidden=self._hidden)
+        return make_batch_sheet(
+            self.orders, width, height, backend=self._backend, hidden=self._hidden, hints=self._hints
+        )
 
     def ready_text(self) -> str:
         if not self.state.typed_right:

@@ -92,6 +92,7 @@ class WatchedScreen(ArmedScreen[Answer], Generic[Answer]):
             "key": state.pressed,
             "painted": f"{state.painted_at or 0:.6f}",
             "pressed": f"{state.pressed_at or 0:.6f}",
+            "reviewed": f"{state.reviewed:.3f}",
             "dwell": f"{state.plan.dwell:g}",
             "tier": str(state.plan.tier),
             "early_keys": str(state.early),
