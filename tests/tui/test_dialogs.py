@@ -27,6 +27,7 @@ from ibgw_tui.service.views import LimitBar, Outcome, Swept, Ticket
 from ibgw_tui.tui import theme
 from ibgw_tui.tui.arming import Phase
 from ibgw_tui.tui.changes import what_changed
+from ibgw_tui.tui.screens import sweep
 from ibgw_tui.tui.screens.approve import ApproveAnswer, ApproveScreen
 from ibgw_tui.tui.screens.confirm import ConfirmScreen
 from ibgw_tui.tui.screens.dialog import ArmedScreen
@@ -563,6 +564,27 @@ async def test_a_desk_that_does_not_answer_is_never_armed() -> None:
         await wait(pilot, "the reason", lambda: "did not answer" in text_of(app))
 
 
+async def test_what_lay_on_top_for_a_moment_stands_for_no_comparison() -> None:
+    answer = asyncio.Event()
+    ticket = samples.a_ticket()
+
+    async def refresh() -> Ticket:
+        await answer.wait()
+        return ticket
+
+    dialog = review(ticket, refresh)
+    async with shown(dialog) as (app, pilot):
+        await wait(pilot, "holding", lambda: dialog.state.phase is Phase.HELD)
+        app.push_screen(HelpScreen([]))
+        await wait(pilot, "help", lambda: isinstance(app.screen, HelpScreen))
+        await pilot.press("escape")
+        await wait(pilot, "the review", lambda: app.screen is dialog)
+        await pilot.pause(0.8)
+        assert dialog.state.phase is Phase.HELD, "nothing was compared yet"
+        answer.set()
+        await armed(pilot, dialog)
+
+
 async def test_a_changed_connection_disarms() -> None:
     link = ["connected"]
     dialog = review(samples.a_ticket(), link=lambda: link[-1])
@@ -766,6 +788,28 @@ async def test_what_came_of_cancels_is_never_done_while_one_is_not_confirmed() -
         await wait(pilot, "the answer", lambda: len(app.answers) == 1)
     (answer,) = app.answers
     assert isinstance(answer, tuple) and all(found.is_certain for found in answer)
+
+
+async def test_what_came_of_cancels_is_read_however_slow_the_desk_is() -> None:
+    record = samples.a_ticket().record
+
+    async def look() -> list[Swept]:
+        await asyncio.sleep(3 * sweep.EVERY)
+        return [Swept(replace(record, order_ref="o-a"), Outcome.CANCELLED)]
+
+    dialog = SweepScreen(look, 1)
+    async with shown(dialog, (80, 24)) as (app, pilot):
+        await wait(pilot, "the list", lambda: "1 cancelled" in text_of(app))
+
+
+async def test_of_cancels_that_cannot_be_read_only_the_kind_of_failure_is_told() -> None:
+    async def look() -> list[Swept]:
+        raise RuntimeError("secret")
+
+    dialog = SweepScreen(look, 1)
+    async with shown(dialog, (80, 24)) as (app, pilot):
+        await wait(pilot, "the problem", lambda: "not known now: unexpected failure (RuntimeError)" in text_of(app))
+        assert "secret" not in text_of(app)
 
 
 async def test_the_phrase_cannot_be_pasted() -> None:
