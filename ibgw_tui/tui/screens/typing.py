@@ -123,12 +123,16 @@ class TextScreen(ModalScreen[Answer], Generic[Answer]):
         """Whether closing would lose something."""
         return any(field.value for field in self.query(Input))
 
+    def leaving_text(self) -> str:
+        """What closing would cost, said once before it happens."""
+        return "what you typed will be lost: esc again to close, or go on typing"
+
     def _leave(self) -> None:
         if self._warned or not self.has_typed():
             self.dismiss(None)
             return
         self._warned = True
-        self.say("what you typed will be lost: esc again to close, or go on typing")
+        self.say(self.leaving_text())
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Going on with typing takes the warning back."""
