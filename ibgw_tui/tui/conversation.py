@@ -15,7 +15,7 @@ from textual.screen import Screen
 
 from ibgw_tui.core.errors import GatewayError
 from ibgw_tui.service.views import OrderRow
-from ibgw_tui.tui.arming import DEAD_TIME
+from ibgw_tui.tui.arming import DeadTime
 from ibgw_tui.tui.feed import problem_of
 from ibgw_tui.tui.present import SIDES, STATUSES, Tone, number
 from ibgw_tui.tui.screens.confirm import ConfirmScreen
@@ -56,7 +56,7 @@ class Conversation:
         self._monotonic = monotonic
         self.is_asking = False
         self._shown = 0
-        self._dead_until = 0.0
+        self._dead = DeadTime()
 
     async def answer_to(self, screen: Screen[Answer]) -> Answer | None:
         """Show a dialog and wait for its answer."""
@@ -76,7 +76,7 @@ class Conversation:
         self._host.start(work, name)
 
     def question(self, title: str, lines: Sequence[str], verb: str) -> ConfirmScreen:
-        return ConfirmScreen(title, lines, confirm_key="Y", verb=verb, clock=self.session.port.clock)
+        return ConfirmScreen(title, lines, verb=verb, clock=self.session.port.clock)
 
     def may_ask(self, act: str) -> bool:
         if self.is_asking:
@@ -85,7 +85,7 @@ class Conversation:
 
     def may_act(self, act: str, *, dead_time: bool = True) -> bool:
         """Whether deciding keys mean anything now; says why not, except in the moment after a decision."""
-        if dead_time and self._monotonic() < self._dead_until:
+        if dead_time and self._dead.drops(self._monotonic()):
             return False
         if self.session.port.read_only:
             self.say(f"{act}: this terminal is read-only; start `ibgw tui` without --read-only", Tone.WARN)
@@ -104,7 +104,7 @@ class Conversation:
             await flow
         finally:
             self.is_asking = False
-            self._dead_until = self._monotonic() + DEAD_TIME
+            self._dead.decided(self._monotonic())
 
     def act(self, call: Awaitable[Answer], failed: str, done: Callable[[Answer], str], ref: Refs) -> None:
         async def flow() -> None:

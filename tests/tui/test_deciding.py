@@ -15,6 +15,7 @@ from ibgw_tui.core.errors import Conflict
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.terms import KillSwitch
 from ibgw_tui.tui.app import DeskApp
+from ibgw_tui.tui.arming import DeadTime
 from ibgw_tui.tui.screens.approve import ApproveScreen
 from ibgw_tui.tui.screens.confirm import ConfirmScreen
 from ibgw_tui.tui.screens.dialog import ArmedScreen
@@ -579,7 +580,7 @@ async def test_leaving_asks_while_orders_work_through_this_terminal() -> None:
         await shows(pilot, "Leave this terminal?", "1 at the broker: fills are not heard")
         await pilot.press("escape")
         await until(pilot, lambda: not app.dialog_is_open, "the question to close")
-        app.talk._dead_until = 0.0
+        app.talk._dead = DeadTime()
         await pilot.press("ctrl+q")
         await confirm(pilot, ConfirmScreen)
         await until(pilot, lambda: not app.is_running or app._exit, "the end")

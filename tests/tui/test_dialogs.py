@@ -124,7 +124,7 @@ async def armed(pilot: Pilot[None], dialog: ArmedScreen[Any]) -> None:
 @pytest.mark.parametrize("mode", list(Mode))
 async def test_every_fact_is_on_the_screen(size: tuple[int, int], mode: Mode) -> None:
     ticket = samples.a_ticket(mode=mode, quantity="7", rationale="because of the trend")
-    dialog = review(ticket, hold_back_seconds=3)
+    dialog = review(ticket)
     async with shown(dialog, size) as (app, pilot):
         await armed(pilot, dialog)
         await wait(pilot, "the state line", lambda: "press Y to approve" in text_of(app))
@@ -151,7 +151,7 @@ async def test_every_fact_is_on_the_screen(size: tuple[int, int], mode: Mode) ->
         code(ticket),
         "agent says (untrusted text)",
         "because of the trend",
-        "3 s hold-back",
+        "send it after the hold-back",
         "expires in 15:00",
         "quantity 7",
         "kill switch" if size != (80, 24) else "switch open",
