@@ -18,7 +18,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-from bench.report import Figure, table
+from bench.report import Figure, compared, table, twice_table
 from ibgw_tui.core.terms import iso
 from ibgw_tui.wiring.clock import utc_now
 
@@ -55,6 +55,12 @@ def main() -> int:
     parser.add_argument(
         "--json", metavar="FILE", help="write the figures there, too ('-' for the standard output alone)"
     )
+    parser.add_argument(
+        "--against",
+        metavar="FILE",
+        type=Path,
+        help="figures of an earlier run: do the ratios of this one agree with them?",
+    )
     given = parser.parse_args()
     unknown = sorted(set(given.names) - set(BENCHES))
     if unknown:
@@ -89,7 +95,18 @@ def main() -> int:
             Path(given.json).write_text(json.dumps(told, indent=1) + "\n", encoding="utf-8")
     for name, problem in problems.items():
         print(f"bench {name} failed: {problem}", file=sys.stderr)
-    return 1 if problems else 0
+    differ = _compare(given.against, [one for figures in found.values() for one in figures]) if given.against else 0
+    return 1 if problems or differ else 0
+
+
+def _compare(earlier: Path, figures: list[Figure]) -> int:
+    """How many ratios do not agree."""
+    before = json.loads(earlier.read_text(encoding="utf-8"))["figures"]
+    for data in before:
+        del data["bench"]
+    rows = compared([Figure.from_json(data) for data in before], figures)
+    Console(stderr=True, width=None if sys.stderr.isatty() else 160).print(twice_table(rows))
+    return sum(not row.agree for row in rows)
 
 
 if __name__ == "__main__":

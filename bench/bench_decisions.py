@@ -20,8 +20,9 @@ from typing import Any
 from bench.report import Figure, run
 from ibgw_tui.core.cases import Case, parse_case, read_json
 from ibgw_tui.core.context import Hours, PositionFacts, WhatIfFacts
-from ibgw_tui.core.orders import Session, canonical_json
+from ibgw_tui.core.orders import Session
 from ibgw_tui.core.terms import HoursKind, OrderType
+from ibgw_tui.core.written import canonical_json
 from tests.makers import NOON, a_market, a_policy, gate_context, limit_context, terms, usd
 
 ARMED: dict[str, Any] = {

@@ -15,7 +15,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from bench.report import Figure, of_times, run
+from bench.report import Figure, as_installed, of_times, run
 
 ORDER = ("--account", "DU1234567", "--symbol", "AAPL", "--side", "buy", "--quantity", "1", "--limit-price", "100")
 
@@ -24,7 +24,7 @@ def commands(home: Path) -> dict[str, list[str]]:
     ibgw = [sys.executable, "-m", "ibgw_tui", "--home", str(home)]
     return {
         "python -c pass": [sys.executable, "-c", "pass"],
-        "ibgw --version": [*ibgw, "--version"],
+        "ibgw completion bash": [*ibgw, "completion", "bash"],
         "ibgw list --json": [*ibgw, "list", "--json"],
         "ibgw kill status --json": [*ibgw, "kill", "status", "--json"],
         "ibgw stage": [*ibgw, "stage", *ORDER],
@@ -41,6 +41,7 @@ def once(command: list[str]) -> float:
 
 
 def measure(given: argparse.Namespace) -> list[Figure]:
+    as_installed()
     with tempfile.TemporaryDirectory(prefix="bench-") as name:
         calls = commands(Path(name) / "desk")
         times: dict[str, list[float]] = {call: [] for call in calls}

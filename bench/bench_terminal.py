@@ -29,7 +29,7 @@ from functools import partial
 from pathlib import Path
 
 from bench.pty_probe import Probe, a_picture, with_text
-from bench.report import Figure, of_times, run
+from bench.report import Figure, as_installed, of_times, run
 from bench.terminal_apps import READY
 from ibgw_tui.config import load_config
 from ibgw_tui.demo.settings import write_demo_settings
@@ -138,14 +138,16 @@ def starting(programs: Sequence[Subject], rounds: int) -> list[Figure]:
     floor = painted["minimal Textual app"]
     found = []
     for each in programs:
-        aims = {"aim": each.aim, "aim_ratio": 1.5 if each.is_ours else None}
+        at_most = 1.5 if each.is_ours else None
         found.append(
-            of_times(f"{each.name}: first paint", painted[each.name], beside="minimal app", base=floor, **aims)
-        )
+            of_times(
+                f"{each.name}: first paint", painted[each.name], beside="minimal app", base=floor, aim=each.aim, aim_ratio=at_most,
+            )
+        )  # fmt: skip
         found.append(of_times(f"{each.name}: ready", ready[each.name], beside="minimal app", base=floor))
         if each.is_ours and "posting" in painted:
-            beside = {"beside": "posting", "base": painted["posting"], "aim_ratio": 1 / 3}
-            found.append(of_times(f"{each.name}: first paint", painted[each.name], **beside))
+            mine, other = painted[each.name], painted["posting"]
+            found.append(of_times(f"{each.name}: first paint", mine, beside="posting", base=other, aim_ratio=1 / 3))
     return found
 
 
@@ -170,8 +172,8 @@ def moving(keys: int) -> list[Figure]:
                     taken, size = probe.moves([DOWN] * 10 + [UP] * 10, draw)
                     times[name] += [value / 1000 for value in taken]
                     sizes[name].append(size)
-            what, beside = f"move, {count:,} rows", {"beside": "DataTable", "base": times["DataTable"]}
-            found.append(of_times(f"{what}: first byte", times["ibgw"], aim=10, aim_p99=40, **beside))
+            what, mine, base = f"move, {count:,} rows", times["ibgw"], times["DataTable"]
+            found.append(of_times(f"{what}: first byte", mine, beside="DataTable", base=base, aim=10, aim_p99=40))
             found.append(of_times(f"{what}: first byte of the DataTable", times["DataTable"]))
             found.append(_beside(f"{what}: bytes, the ticket's too", sizes["ibgw"], sizes["DataTable"], "B"))
             found.append(_beside(f"{count:,} rows: resident", [ours.memory_mib], [table.memory_mib], "MiB"))
@@ -287,6 +289,7 @@ def measure(given: argparse.Namespace) -> list[Figure]:
     parts = given.parts.split(",")
     if unknown := set(parts) - set(PARTS):
         raise SystemExit(f"no such part: {', '.join(sorted(unknown))}; there are {', '.join(PARTS)}")
+    as_installed()
     say(f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}")
     found: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="bench-") as name:

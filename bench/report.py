@@ -7,16 +7,27 @@ A bench is a module with `measure(options) -> list[Figure]`. Alone it prints its
 from __future__ import annotations
 
 import argparse
+import compileall
 import json
 import math
 import statistics
 import sys
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import Any
 
 from rich.console import Console
 from rich.table import Table
+
+ROOT = Path(__file__).resolve().parents[1]
+
+
+def as_installed() -> None:
+    """Compile our modules, as an installer does. Where Python may not write bytecode (PYTHONDONTWRITEBYTECODE), every
+    start would be measured with the compiling of our whole source in it, beside others that came compiled."""
+    for folder in ("ibgw_tui", "bench", "tests"):
+        compileall.compile_dir(ROOT / folder, quiet=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,6 +49,8 @@ class Figure:
     """Of median to base, at most (at least where `is_rate`)."""
     is_rate: bool = False
     note: str = ""
+    spread: float | None = None
+    """How far the ratio wandered within the run: half of highest minus lowest of its blocks, as a part of it."""
 
     @property
     def ratio(self) -> float | None:
@@ -71,19 +84,106 @@ class Figure:
         return ", ".join(text for text in told if text)
 
 
-def of_times(what: str, seconds: Sequence[float], unit: str = "ms", **more: object) -> Figure:
-    """Median and p99 of times in seconds."""
+def of_times(
+    what: str,
+    seconds: Sequence[float],
+    unit: str = "ms",
+    *,
+    beside: str = "",
+    base: Sequence[float] | float | None = None,
+    aim: float | None = None,
+    aim_p99: float | None = None,
+    aim_ratio: float | None = None,
+    note: str = "",
+) -> Figure:
+    """Median and p99 of times in seconds, in the order in which they were measured; `base` likewise, in seconds."""
     scale = {"s": 1.0, "ms": 1e3, "us": 1e6}[unit]
     ordered = sorted(seconds)
-    base = more.pop("base", None)
+    bases = base if isinstance(base, Sequence) else None if base is None else [base]
     return Figure(
         what,
         statistics.median(ordered) * scale,
         unit,
         ordered[len(ordered) * 99 // 100] * scale,
-        base=statistics.median(base) * scale if isinstance(base, Sequence) else base,  # type: ignore[arg-type]
-        **more,  # type: ignore[arg-type]
+        beside=beside,
+        base=statistics.median(bases) * scale if bases else None,
+        aim=aim,
+        aim_p99=aim_p99,
+        aim_ratio=aim_ratio,
+        note=note,
+        spread=spread_of(seconds, bases) if bases else None,
     )
+
+
+BLOCKS = 5
+LEAST_IN_A_BLOCK = 3
+
+
+def spread_of(seconds: Sequence[float], base: Sequence[float]) -> float | None:
+    """How far the ratio of two medians wanders from block to block of one run; None where there are too few to tell."""
+    if len(seconds) < BLOCKS * LEAST_IN_A_BLOCK:
+        return None
+    bases = _medians(base) if len(base) >= BLOCKS * LEAST_IN_A_BLOCK else [statistics.median(base)] * BLOCKS
+    ratios = [mine / other for mine, other in zip(_medians(seconds), bases, strict=True) if other]
+    return (max(ratios) - min(ratios)) / 2 / statistics.median(ratios) if ratios else None
+
+
+def _medians(values: Sequence[float]) -> list[float]:
+    size = len(values) / BLOCKS
+    return [statistics.median(values[round(n * size) : round((n + 1) * size)]) for n in range(BLOCKS)]
+
+
+STATED_SPREAD = 0.25
+"""Of a ratio whose run was too short to tell, and the least of any: other work comes and goes on a shared machine."""
+
+
+@dataclass(frozen=True, slots=True)
+class Twice:
+    """One ratio of two runs."""
+
+    what: str
+    first: float
+    second: float
+    spread: float
+    """What the ratio is stated to be good for, as a part of it."""
+
+    @property
+    def difference(self) -> float:
+        return abs(self.first - self.second) / min(self.first, self.second)
+
+    @property
+    def agree(self) -> bool:
+        return self.difference <= self.spread
+
+
+def compared(first: Sequence[Figure], second: Sequence[Figure]) -> list[Twice]:
+    """Every ratio that both runs have, by its name."""
+    before = {(figure.what, figure.beside): figure for figure in first}
+    rows = []
+    for figure in second:
+        earlier = before.get((figure.what, figure.beside))
+        if earlier and earlier.ratio and figure.ratio:
+            spread = max(STATED_SPREAD, (earlier.spread or 0.0) + (figure.spread or 0.0))
+            rows.append(Twice(f"{figure.what} / {figure.beside}", earlier.ratio, figure.ratio, spread))
+    return rows
+
+
+def twice_table(rows: Sequence[Twice]) -> Table:
+    made = Table(title="ratios of two runs", title_justify="left", box=None, pad_edge=False)
+    made.add_column("what", overflow="fold")
+    for heading in ("first", "second", "differ by", "good to"):
+        made.add_column(heading, justify="right", no_wrap=True)
+    made.add_column("")
+    for row in rows:
+        made.add_row(
+            row.what,
+            f"{number(row.first)} x",
+            f"{number(row.second)} x",
+            f"{row.difference:.0%}",
+            f"{row.spread:.0%}",
+            "agree" if row.agree else "DIFFER",
+        )
+    return made
 
 
 def number(value: float | None) -> str:
@@ -112,7 +212,7 @@ def table(title: str, figures: Sequence[Figure]) -> Table:
             f"{number(one.median)} {one.unit}",
             number(one.p99),
             beside,
-            f"{number(one.ratio)} x" if one.ratio is not None else "",
+            (f"{number(one.ratio)} x" if one.ratio is not None else "") + (f" ±{one.spread:.0%}" if one.spread else ""),
             one.aims,
             one.verdict,
         )

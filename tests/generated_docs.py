@@ -65,9 +65,40 @@ def _door_part(name: str) -> Callable[[], str]:
     return make
 
 
+def hour_faults() -> str:
+    """Every fault of the hour of trading, and how long it lasts."""
+    from tests.trading.faults import FAULTS
+
+    whole = sum(fault.weight for fault in FAULTS)
+    rows = ["| fault | of all, % | lasts, s |", "|---|---|---|"]
+    for fault in FAULTS:
+        lasts = "{:g} to {:g}".format(*fault.seconds) if fault.lift is not None else ""
+        rows.append(f"| {fault.name} | {100 * fault.weight / whole:.0f} | {lasts} |")
+    return "\n".join(rows)
+
+
+def hour_checked() -> str:
+    from tests.trading.judge import CHECKED
+
+    return "\n".join(f"- {words}" for words in CHECKED)
+
+
+def _picture_of_imports() -> str:
+    from tests import import_docs
+
+    return import_docs.picture()
+
+
+def _imports() -> str:
+    from tests import import_docs
+
+    return import_docs.import_table()
+
+
 PARTS: list[tuple[str, str, Callable[[], str]]] = [
     ("README.md", "keys", key_table),
     ("docs/terminal.md", "key-names", key_names),
+    ("docs/architecture.md", "imports", _imports),
     ("docs/glossary.md", "lifecycle", lifecycle_table),
     ("docs/gates.md", "gates", _decision_part("gate_sections")),
     ("docs/limits.md", "fields", _decision_part("field_table")),
@@ -77,8 +108,12 @@ PARTS: list[tuple[str, str, Callable[[], str]]] = [
     ("docs/cli.md", "commands", _door_part("command_sections")),
     ("docs/errors.md", "errors", _door_part("error_table")),
     ("docs/agents.md", "tools", _door_part("tool_table")),
+    ("docs/reliability.md", "hour-faults", hour_faults),
+    ("docs/reliability.md", "hour-checked", hour_checked),
 ]
 """(page, name of the part between its markers, what makes it)"""
+WHOLE: list[tuple[str, Callable[[], str]]] = [("docs/architecture.svg", _picture_of_imports)]
+"""(file, what makes all of it)"""
 
 
 def renewed(page: str, name: str, text: str) -> str:
@@ -94,6 +129,9 @@ def main() -> None:
     for page, name, make in PARTS:
         (ROOT / page).write_text(renewed(page, name, make()), encoding="utf-8")
         print(f"{page}: {name}")
+    for file, make in WHOLE:
+        (ROOT / file).write_text(make() + "\n", encoding="utf-8")
+        print(file)
 
 
 if __name__ == "__main__":

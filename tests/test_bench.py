@@ -12,7 +12,7 @@ import pytest
 from rich.console import Console
 
 from bench.__main__ import BENCHES
-from bench.report import Figure, number, of_times, table
+from bench.report import STATED_SPREAD, Figure, compared, number, of_times, spread_of, table
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -40,6 +40,30 @@ def test_times_become_median_and_p99_beside_the_median_of_the_base() -> None:
     figure = of_times("a", [n / 1000 for n in range(1, 101)], base=[0.002, 0.001, 0.003], beside="b")
     assert (figure.median, figure.p99, figure.base) == pytest.approx((50.5, 100.0, 2.0))
     assert figure.ratio == pytest.approx(25.25)
+
+
+def test_the_spread_is_how_far_the_ratio_wandered_within_the_run() -> None:
+    assert spread_of([2.0] * 50, [1.0] * 50) == 0
+    wanders = [2.0] * 40 + [3.0] * 10
+    assert spread_of(wanders, [1.0] * 50) == pytest.approx(0.25), "blocks of 2 2 2 2 3: half of one, by two"
+    assert spread_of(wanders, [1.0] * 40 + [1.5] * 10) == 0, "both were slower: the ratio stood still"
+    assert spread_of(wanders, [1.0]) == pytest.approx(0.25)
+    assert spread_of([1.0] * 10, [1.0] * 10) is None, "too few to tell"
+
+
+def test_ratios_of_two_runs_agree_or_differ() -> None:
+    def ratio(value: float, spread: float | None = None, beside: str = "b") -> Figure:
+        return Figure("a", value, "ms", base=1.0, beside=beside, spread=spread)
+
+    def agree(first: Figure, second: Figure) -> list[bool]:
+        return [row.agree for row in compared([first], [second])]
+
+    assert agree(ratio(2.0), ratio(2.0 + 2 * STATED_SPREAD)) == [True]
+    assert agree(ratio(2.0), ratio(2.01 + 2 * STATED_SPREAD)) == [False]
+    assert agree(ratio(2.01 + 2 * STATED_SPREAD), ratio(2.0)) == [False], "either way round"
+    assert agree(ratio(2.0, 0.3), ratio(3.0, 0.2)) == [True], "both said that they wander"
+    assert agree(ratio(2.0), ratio(9.0, beside="c")) == [], "beside something else"
+    assert agree(ratio(2.0), Figure("a", 2.0, "ms")) == [], "no ratio, nothing to compare"
 
 
 @pytest.mark.parametrize(
@@ -72,6 +96,13 @@ def test_one_command_runs_them(name: str, tmp_path: Path) -> None:
     figures = json.loads(target.read_text(encoding="utf-8"))["figures"]
     assert figures and all(figure["bench"] == name and figure["median"] > 0 for figure in figures)
     assert figures[0]["what"].split(",")[0] in done.stdout
+    told = json.loads(target.read_text(encoding="utf-8"))
+    for figure in told["figures"]:
+        figure["base"] = figure["base"] and figure["base"] * 10
+    target.write_text(json.dumps(told), encoding="utf-8")
+    command = [sys.executable, "-m", "bench", name, "--quick", "--against", str(target)]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 1 and "DIFFER" in done.stderr, done.stderr
 
 
 def test_an_unknown_bench_is_named() -> None:

@@ -14,7 +14,8 @@ from ibgw_tui.cli.main import cli, main
 from ibgw_tui.core.case_sections import CaseSections
 from ibgw_tui.core.cases import parse_case
 from ibgw_tui.core.errors import InvalidRequest
-from tests.generated_docs import PARTS, ROOT, renewed
+from tests.generated_docs import PARTS, ROOT, WHOLE, renewed
+from tests.import_docs import COLUMNS, DOES, arrows, contract, read
 
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
@@ -23,6 +24,28 @@ PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 def test_generated_parts_are_fresh(page: str, name: str, make: Callable[[], str]) -> None:
     current = (ROOT / page).read_text(encoding="utf-8")
     assert renewed(page, name, make()) == current, "run: python -m tests.generated_docs"
+
+
+@pytest.mark.parametrize(("file", "make"), WHOLE)
+def test_generated_files_are_fresh(file: str, make: Callable[[], str]) -> None:
+    assert (ROOT / file).read_text(encoding="utf-8") == make() + "\n", "run: python -m tests.generated_docs"
+
+
+def test_the_picture_of_the_imports_has_every_room_and_hides_no_import() -> None:
+    """What it leaves out follows from what it shows: along its arrows one comes to every import of the code."""
+    rooms = {room for row in contract()[0] for room in row}
+    package = ROOT / "ibgw_tui"
+    there = {path.stem for path in package.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert rooms == set(COLUMNS) == set(DOES) == {name for name in there if not name.startswith("__")}
+    shown = set(arrows())
+    for room, imported in read()[0].items():
+        reached, todo = set[str](), [room]
+        while todo:
+            here = todo.pop()
+            fresh = {other for one, other in shown if one == here} - reached
+            reached |= fresh
+            todo += fresh
+        assert imported <= reached, room
 
 
 def named_commands() -> list[tuple[str, list[str]]]:
@@ -53,6 +76,21 @@ def test_every_link_leads_to_a_file(page: object) -> None:
     assert hasattr(page, "read_text") and hasattr(page, "parent")
     for target in re.findall(r"\]\((?!https?:)([^)#]+)\)", page.read_text(encoding="utf-8")):
         assert (page.parent / target).exists(), f"{page} links to {target}"
+
+
+def test_the_readme_leads_to_every_page() -> None:
+    linked = set(re.findall(r"\]\((docs/[^)#]+\.md)", (ROOT / "README.md").read_text(encoding="utf-8")))
+    assert linked == {f"docs/{page.name}" for page in PAGES if page.parent.name == "docs"}
+
+
+def test_links_into_a_page_lead_to_a_heading() -> None:
+    for page in PAGES:
+        for target, anchor in re.findall(r"\]\((?!https?:)([^)#]*)#([^)]+)\)", page.read_text(encoding="utf-8")):
+            text = (page.parent / target if target else page).read_text(encoding="utf-8")
+            headings = [
+                line.lstrip("# ").lower().replace(" ", "-") for line in text.splitlines() if line.startswith("#")
+            ]
+            assert anchor in headings, f"{page.name}: {target}#{anchor}"
 
 
 def examples_of_cases() -> list[str]:
@@ -127,3 +165,18 @@ def test_the_keymap_in_the_guide_is_one() -> None:
     keymap = make_keymap(tomllib.loads(found[1]))
     assert keymap.problems == ()
     assert set(keymap.extra) == {"down", "filter", "blotter"}
+
+
+def test_every_test_that_a_page_names_exists() -> None:
+    named = [
+        (page.name, path, name)
+        for page in (ROOT / "docs").glob("*.md")
+        for path, name in re.findall(r"(tests/[\w/]+\.py)::(\w+)", page.read_text(encoding="utf-8"))
+    ]
+    assert len(named) > 40, "docs/reliability.md names a test for each fault"
+    for page, path, name in named:
+        assert re.search(rf"^(async )?def {name}\(", (ROOT / path).read_text(encoding="utf-8"), re.MULTILINE), (
+            page,
+            path,
+            name,
+        )

@@ -9,6 +9,7 @@ import re
 import shutil
 import subprocess
 import sys
+import time
 import tomllib
 from pathlib import Path
 
@@ -111,3 +112,36 @@ def test_units_start_what_exists_and_close_the_store_to_others(unit: str) -> Non
         assert path == ("router",)
         with command.make_context("router", rest):
             pass
+
+
+def snippets() -> list[tuple[str, str]]:
+    """(page, program) of every Python that a page shows for agents and strategies."""
+    pages = [ROOT / "README.md", ROOT / "docs/tutorial.md", ROOT / "docs/agents.md"]
+    found = [
+        (page.name, re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL)) for page in pages
+    ]
+    return [(name, text) for name, texts in found for text in texts]
+
+
+@pytest.mark.parametrize(("page", "program"), snippets(), ids=[name for name, _ in snippets()])
+def test_the_python_that_a_page_shows_runs(page: str, program: str, tmp_path: Path) -> None:
+    """It waits for a decision; here the agent takes the order back meanwhile, so that nothing has to route."""
+    home = str(tmp_path / "home")
+    environment = {**os.environ, "IBGW_DESK__HOME": home, "PYTHONPATH": str(ROOT)}
+    command = [sys.executable, "-c", program]
+    with subprocess.Popen(command, env=environment, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as it:
+        deadline = time.monotonic() + 60
+        while not (orders := list_of(home)):
+            assert it.poll() is None and time.monotonic() < deadline, it.communicate()
+            time.sleep(0.05)
+        reference = orders[0]["order_ref"]
+        taken_back = ("withdraw", reference, "--reason", "enough seen", "--agent", "momentum-1", "--home", home)
+        assert run(sys.executable, "-m", "ibgw_tui", *taken_back).returncode == 0
+        said, wrong = it.communicate(timeout=60)
+    assert it.returncode == 0 and not wrong, wrong.decode()
+    assert "print" not in program or said.startswith(b"withdrawn enough seen"), said
+
+
+def list_of(home: str) -> list[dict[str, str]]:
+    done = run(sys.executable, "-m", "ibgw_tui", "list", "--json", "--home", home)
+    return list(json.loads(done.stdout)["orders"]) if done.returncode == 0 else []

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import email
+import importlib
 import importlib.metadata
 import json
 import os
 import re
 import subprocess
 import sys
+import tarfile
 import zipfile
 from pathlib import Path
 
@@ -68,6 +71,48 @@ def test_it_holds_every_file_of_the_package_and_no_other(wheel: zipfile.ZipFile)
     beside = {name.split(".dist-info/")[1] for name in wheel.namelist() if ".dist-info/" in name}
     licences = {"licenses/LICENSE", "licenses/THIRD_PARTY.md"}
     assert beside == {"METADATA", "WHEEL", "RECORD", "entry_points.txt"} | licences
+
+
+def test_it_says_what_it_is_and_points_nowhere_that_is_not_there(wheel: zipfile.ZipFile) -> None:
+    (name,) = (name for name in wheel.namelist() if name.endswith(".dist-info/METADATA"))
+    told = email.message_from_bytes(wheel.read(name))
+    assert told["License-Expression"] == "MIT" and told["Description-Content-Type"] == "text/markdown"
+    assert {"mcp", "notify"} <= set(told.get_all("Provides-Extra") or ())
+    versions = [line.rpartition(" :: ")[2] for line in told.get_all("Classifier") or () if ":: Python :: 3." in line]
+    assert versions[0] == told["Requires-Python"].removeprefix(">=")
+    for url in told.get_all("Project-URL") or ():
+        assert not re.search(r"example\.(com|org)|localhost|TODO|OWNER", url), url
+    (points,) = (name for name in wheel.namelist() if name.endswith(".dist-info/entry_points.txt"))
+    for line in wheel.read(points).decode().splitlines()[1:]:
+        if line:
+            module, function = line.partition(" = ")[2].split(":")
+            assert callable(getattr(importlib.import_module(module), function)), line
+
+
+def test_without_the_extra_the_agents_door_says_how_to_get_it(installed: Path) -> None:
+    """The package is hidden from the process; everything else of the door is as it is installed."""
+    hidden = "import sys; sys.modules['mcp'] = None; from ibgw_tui.mcp_server.main import main; sys.exit(main())"
+    answer = ran(installed, sys.executable, "-c", hidden, "--agent", "momentum-1", "--home", "no-desk")
+    assert answer.returncode == 78 and answer.stdout == ""
+    assert "mcp is not installed" in answer.stderr and "pip install 'ibgw-tui[mcp]'" in answer.stderr
+    assert not (installed / "no-desk").exists()
+
+
+def test_the_archive_of_the_sources_makes_the_same_wheel(wheel: zipfile.ZipFile, tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "-d", str(tmp_path)]
+    done = subprocess.run([*build, "-t", "sdist"], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (archive,) = tmp_path.glob("*.tar.gz")
+    with tarfile.open(archive) as packed:
+        packed.extractall(tmp_path, filter="data")
+    (sources,) = (path for path in tmp_path.iterdir() if path.is_dir())
+    for needed_here in ("dev.py", "constraints.txt", "tests/conftest.py", "docs/architecture.svg", "examples/plan.csv"):
+        assert (sources / needed_here).is_file(), needed_here
+    done = subprocess.run([*build, "-t", "wheel"], cwd=sources, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    (again,) = tmp_path.glob("*.whl")
+    made = zipfile.ZipFile(again)
+    assert {name: made.read(name) for name in made.namelist()} == {name: wheel.read(name) for name in wheel.namelist()}
 
 
 def test_it_runs_from_its_own_files(installed: Path) -> None:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.sources import parsed
+
 ROOT = Path(__file__).resolve().parents[1]
 
 
@@ -58,7 +60,7 @@ def test_no_class_is_longer_than_a_page_or_four() -> None:
     long = [
         f"{path.relative_to(ROOT)}: {node.name}"
         for path in sorted((ROOT / "ibgw_tui").rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.ClassDef) and node.end_lineno is not None and node.end_lineno - node.lineno > 300
     ]
     assert not long
@@ -68,7 +70,7 @@ def test_every_module_says_why_it_exists() -> None:
     silent = [
         str(path.relative_to(ROOT))
         for path in sorted((ROOT / "ibgw_tui").rglob("*.py"))
-        if not ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
+        if not ast.get_docstring(parsed(path))
     ]
     assert not silent
 
@@ -80,7 +82,7 @@ def test_no_float_touches_money() -> None:
         f"{path.relative_to(ROOT)}:{node.lineno}"
         for room in rooms
         for path in sorted(room.rglob("*.py"))
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for node in ast.walk(parsed(path))
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id == "float"
     ]
     assert not wrong

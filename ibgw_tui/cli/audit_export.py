@@ -15,11 +15,11 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from ibgw_tui.cli.audit_verify import audit_side
 from ibgw_tui.cli.commands import Globals, command
 from ibgw_tui.cli.exits import Exit
 from ibgw_tui.cli.output import SCHEMA_VERSION
 from ibgw_tui.cli.progress import progress_bar
+from ibgw_tui.cli.session import audit_side
 from ibgw_tui.core.errors import InvalidRequest, OrderStoreError
 from ibgw_tui.core.redaction import redact
 from ibgw_tui.core.text import one_line
@@ -224,19 +224,6 @@ def _sink(output: Path | None) -> Iterator[Callable[[str], object]]:
         ) from error
     with os.fdopen(descriptor, "w", encoding="utf-8") as file:
         yield file.write
-
-
-def add_line(path: Path, line: str) -> None:
-    """Append one line, durably. Raises OrderStoreError."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
-        try:
-            os.write(descriptor, f"{line}\n".encode())
-            os.fsync(descriptor)
-        finally:
-            os.close(descriptor)
-    except OSError as error:
-        raise OrderStoreError(f"{path} cannot be written: {error.strerror}", user_action="name another file") from error
 
 
 def _case(state: Globals, side: AuditSide, ref: str, target: Path) -> int:

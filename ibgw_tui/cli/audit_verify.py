@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,10 @@ from ibgw_tui.cli.commands import Globals, command
 from ibgw_tui.cli.exits import AFTER_VERIFYING, Exit
 from ibgw_tui.cli.output import Console
 from ibgw_tui.cli.progress import progress_bar
-from ibgw_tui.cli.session import load
+from ibgw_tui.cli.session import audit_side
 from ibgw_tui.core.audit import AuditVerdict
 from ibgw_tui.core.checkpoint import Checkpoint
-from ibgw_tui.core.errors import NotPermitted
+from ibgw_tui.core.errors import NotPermitted, OrderStoreError
 from ibgw_tui.core.terms import iso
 from ibgw_tui.core.text import one_line
 
@@ -25,12 +26,6 @@ if TYPE_CHECKING:
 
 PHRASE = "ACCEPT"
 _SHOWN = 20
-
-
-def audit_side(state: Globals) -> AuditSide:
-    from ibgw_tui.wiring.audit_side import AuditSide
-
-    return AuditSide(load(state))
 
 
 @command(
@@ -139,13 +134,24 @@ def checkpoint(state: Globals, output: Path | None) -> int:
         state.console.result({"checkpoint": None}, "the audit log is empty: there is nothing to sign")
         return Exit.OK
     if output is not None:
-        from ibgw_tui.cli.audit_export import add_line
-
-        add_line(output, made.line())
+        _add_line(output, made.line())
     state.console.result(
         {"checkpoint": made.as_json(), "line": made.line(), "file": str(side.checkpoints.path)}, *_words(made, side)
     )
     return Exit.OK
+
+
+def _add_line(path: Path, line: str) -> None:
+    """Append one line, durably. Raises OrderStoreError."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)
+        try:
+            os.write(descriptor, f"{line}\n".encode())
+            os.fsync(descriptor)
+        finally:
+            os.close(descriptor)
+    except OSError as error:
+        raise OrderStoreError(f"{path} cannot be written: {error.strerror}", user_action="name another file") from error
 
 
 def _words(made: Checkpoint, side: AuditSide) -> list[str]:

@@ -82,7 +82,7 @@ def restore(state: Globals, file: Path, yes: bool) -> None:
     )
     state.console.note(
         "note: what was sent after the backup was made is not in it: compare with the broker before opening the switch; "
-        "`ibgw audit verify` calls this store an older copy until `ibgw audit accept`"
+        "`ibgw audit verify` calls this store an older copy (or rewritten) until `ibgw audit accept`"
     )
 
 

@@ -1,9 +1,11 @@
-"""`checklist show` and `checklist acknowledge`: what a person has done before real money, with evidence."""
+"""`checklist show` and `checklist acknowledge`: what a person has done before real money, with evidence.
+
+Acknowledging is for a person at a terminal, as opening the kill switch is: there is no option that answers for them.
+"""
 
 from __future__ import annotations
 
 import os
-import sys
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +13,7 @@ import click
 
 from ibgw_tui.cli.commands import Globals, Group, command
 from ibgw_tui.cli.output import Console
-from ibgw_tui.cli.person import forget_typed_ahead
+from ibgw_tui.cli.person import require_phrase, require_terminal
 from ibgw_tui.cli.session import as_desk, as_reader
 from ibgw_tui.cli.sheets import moment
 from ibgw_tui.core.errors import InvalidRequest, NotPermitted
@@ -51,19 +53,18 @@ def show(state: Globals) -> None:
 @command(
     "acknowledge",
     help="Record items as your word, with the evidence for them, in the audit log. Needs a completed paper order "
-    f"and a test of the kill switch for the two items that leave a trace. Asks for the word {PHRASE} at a terminal, "
-    "unless --yes says it. For the operator: an agent acknowledges nothing.",
+    f"and a test of the kill switch for the two items that leave a trace. For the operator at a terminal: asks for the "
+    f"word {PHRASE}, and no option answers for a person.",
     examples="""
         ibgw checklist acknowledge --item limits_reviewed --item approvals_reviewed
-        ibgw checklist acknowledge --all --yes --json
+        ibgw checklist acknowledge --all --json
     """,
 )
 @click.option(
     "--item", "items", multiple=True, type=click.Choice(list(ITEMS)), metavar="ITEM", help=f"One of {', '.join(ITEMS)}."
 )
 @click.option("--all", "everything", is_flag=True, help="All five.")
-@click.option("--yes", is_flag=True, help="Do not ask.")
-def acknowledge(state: Globals, items: tuple[str, ...], everything: bool, yes: bool) -> None:
+def acknowledge(state: Globals, items: tuple[str, ...], everything: bool) -> None:
     if everything == bool(items):
         raise InvalidRequest("give either --item or --all", user_action="see `ibgw checklist show`")
     if os.environ.get("IBGW_AGENT"):
@@ -72,28 +73,20 @@ def acknowledge(state: Globals, items: tuple[str, ...], everything: bool, yes: b
             user_action="the operator runs it in a shell of their own",
         )
     wanted = tuple(ITEMS) if everything else items
-    if not yes:
-        _ask(wanted, state)
+    require_terminal(
+        state, "a checklist is acknowledged by a person at a terminal", "run it in a terminal without pipes"
+    )
+    require_phrase(
+        PHRASE,
+        ["You acknowledge:", *(f"  {name}: {ITEMS[name][0]}" for name in wanted)],
+        "to put your name to it",
+        "nothing was recorded",
+    )
     with as_desk(state) as side:
         side.review.acknowledge(wanted)
     with as_reader(state) as reader:
         view = view_checklist(reader.store, reader.rules, reader.clock())
     state.console.result({"checklist": _body(view)}, *_lines(view, state.console))
-
-
-def _ask(items: tuple[str, ...], state: Globals) -> None:
-    """The person types the word after having read what it stands for. Raises NotPermitted."""
-    if state.no_input or not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise NotPermitted(
-            "a checklist is acknowledged by a person",
-            user_action="run it in a terminal without pipes, or give --yes",
-        )
-    lines = ["You acknowledge:", *(f"  {name}: {ITEMS[name][0]}" for name in items)]
-    forget_typed_ahead()
-    print("\n".join(lines), file=sys.stderr)
-    print(f"Type {PHRASE} to put your name to it: ", end="", file=sys.stderr, flush=True)
-    if sys.stdin.readline().strip() != PHRASE:
-        raise NotPermitted(f"{PHRASE} was not typed; nothing was recorded")
 
 
 # ---- how it is written

@@ -6,8 +6,10 @@ becomes one line that names a private log file.
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 
 import click
 
@@ -55,9 +57,9 @@ COMMANDS = {
 
 def _version(context: click.Context, parameter: click.Parameter, value: bool) -> None:
     if value:
-        from ibgw_tui import __version__
+        from ibgw_tui.cli.version import tell_version
 
-        click.echo(f"ibgw {__version__}")
+        tell_version(context.ensure_object(Globals).console)
         context.exit()
 
 
@@ -75,8 +77,13 @@ cli = Group(
     """,
     more=f"Exit codes:\n{published()}",
     params=[
+        # Not eager: `--json` may follow it.
         click.Option(
-            ["--version"], is_flag=True, expose_value=False, is_eager=True, callback=_version, help="Print the version."
+            ["--version"],
+            is_flag=True,
+            expose_value=False,
+            callback=_version,
+            help="Print all versions, for a bug report.",
         )
     ],
     subcommand_metavar="COMMAND [ARGS]...",
@@ -87,6 +94,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one command. Never raises; the answer is the exit code."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     state = Globals()
+    _calm_the_collector()
+    _never_without_streams()
     _never_fail_to_encode()
     try:
         return _as_exit(cli.main(args=arguments, prog_name="ibgw", obj=state, standalone_mode=False))
@@ -98,8 +107,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         state.as_json = state.as_json or _asks_for_json(arguments)
         try:
             return _explain(error, state)
-        except BrokenPipeError:
+        except OSError:  # nothing can be written any more: a reader that left, a full disk
             return _reader_left()
+
+
+def _calm_the_collector() -> None:
+    """A command loads its modules and ends. With Python's own thresholds a sixth of that time goes into looking for
+    garbage among what was just loaded."""
+    gc.set_threshold(50_000, 20, 50)
 
 
 def _as_exit(answer: object) -> int:
@@ -108,6 +123,9 @@ def _as_exit(answer: object) -> int:
 
 def _explain(error: BaseException, state: Globals) -> int:
     """Say what went wrong, once, and choose the exit code."""
+    if isinstance(error, click.exceptions.NoArgsIsHelpError) and not state.as_json:
+        print(error.format_message(), file=sys.stderr, flush=True)  # a page of its own, not a sentence
+        return Exit.USAGE
     error = _in_our_words(error)
     if not isinstance(error, GatewayError | KeyboardInterrupt | IllegalTransition):
         from ibgw_tui.cli.crash import record_crash
@@ -125,6 +143,9 @@ def _in_our_words(error: BaseException) -> BaseException:
     """Click's errors as ours."""
     if isinstance(error, click.Abort):
         return KeyboardInterrupt()
+    if isinstance(error, click.exceptions.NoArgsIsHelpError):
+        path = error.ctx.command_path if error.ctx else "ibgw"
+        return InvalidRequest("a command is missing", user_action=f"see `{path} --help`")
     if isinstance(error, click.UsageError):
         path = error.ctx.command_path if error.ctx else "ibgw"
         return InvalidRequest(error.format_message(), user_action=f"see `{path} --help`")
@@ -139,6 +160,18 @@ def _asks_for_json(arguments: Sequence[str]) -> bool:
     return "--json" in known
 
 
+def _never_without_streams() -> None:
+    """A stream that was closed before we began (`>&-`, some schedulers) reads and writes nothing, and fails nothing.
+
+    It also takes the free descriptor, so that no file of ours gets the number under which others print.
+    """
+    import os
+
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            setattr(sys, name, Path(os.devnull).open(mode, encoding="utf-8"))  # noqa: SIM115
+
+
 def _never_fail_to_encode() -> None:
     """A terminal that cannot show a character gets its escape, not an error."""
     for stream in (sys.stdout, sys.stderr):
@@ -151,8 +184,13 @@ def _reader_left() -> int:
     """The reader of our output went away (`ibgw list | head -1`): nothing to say, and nobody to say it to."""
     import os
 
-    try:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-    except (OSError, ValueError):
-        pass
+    # What is still in a buffer would fail once more when Python leaves, and be told as a traceback.
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError):
+            try:
+                os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
+            except (OSError, ValueError):
+                pass
     return Exit.UNEXPECTED

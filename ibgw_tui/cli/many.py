@@ -8,15 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
-import sys
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from ibgw_tui.cli import sheets
 from ibgw_tui.cli.commands import Globals
 from ibgw_tui.cli.exits import Exit, exit_code
-from ibgw_tui.cli.order_input import LARGEST_FILE, check_request
+from ibgw_tui.cli.order_input import check_request, read_bytes
 from ibgw_tui.cli.session import as_agent
 from ibgw_tui.core.error_table import error_body
 from ibgw_tui.core.errors import GatewayError, InvalidRequest
@@ -68,8 +66,7 @@ def _read(source: str, shared: Mapping[str, Any], key: str | None) -> list[tuple
     """(line number, data, key) of each order."""
     name = "stdin" if source == "-" else one_line(source, 200)
     try:
-        raw = sys.stdin.buffer.read(LARGEST_FILE + 1) if source == "-" else Path(source).read_bytes()
-        rows = csv.DictReader(io.StringIO(raw.decode("utf-8-sig"), newline=""), strict=True)
+        rows = csv.DictReader(io.StringIO(read_bytes(source).decode("utf-8-sig"), newline=""), strict=True)
         head = [column.strip() for column in rows.fieldnames or ()]
         rows.fieldnames = head
         lines = [(rows.line_num, row) for row in rows]
@@ -77,6 +74,8 @@ def _read(source: str, shared: Mapping[str, Any], key: str | None) -> list[tuple
         raise _bad(name, f"cannot be read: {error.strerror or error}") from error
     except (UnicodeDecodeError, csv.Error) as error:
         raise _bad(name, f"is not a CSV table: {error}") from error
+    except ValueError as error:
+        raise _bad(name, f"{error}; stage it in parts") from error
     unknown = [column for column in head if column not in _COLUMNS]
     twice = sorted({column for column in head if head.count(column) > 1})
     if unknown or twice or not lines:

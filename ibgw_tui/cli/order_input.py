@@ -20,7 +20,7 @@ from ibgw_tui.core.terms import IdempotencyKey, PrincipalName
 from ibgw_tui.core.text import one_line, sanitise
 
 LARGEST_FILE = 32 * 1024 * 1024
-"""Bytes read of an order file. Far above any order, so that a long rationale is told what is wrong with it."""
+"""Bytes of an order file. Far above any order, so that a long rationale is told what is wrong with it."""
 
 _KEY: TypeAdapter[str] = TypeAdapter(IdempotencyKey)
 _NAME: TypeAdapter[str] = TypeAdapter(PrincipalName)
@@ -30,15 +30,11 @@ def read_order_file(source: str) -> dict[str, Any]:
     """The JSON object in a file, or on stdin for '-'. Raises InvalidRequest."""
     name = "stdin" if source == "-" else source
     try:
-        if source == "-":
-            raw = sys.stdin.buffer.read(LARGEST_FILE + 1)
-        else:
-            with Path(source).open("rb") as file:
-                raw = file.read(LARGEST_FILE + 1)
+        raw = read_bytes(source)
     except OSError as error:
         raise _bad_file(name, f"cannot be read: {error.strerror or error}") from error
-    if len(raw) > LARGEST_FILE:
-        raise _bad_file(name, f"is larger than {LARGEST_FILE // 2**20} MB; an order is one small JSON object")
+    except ValueError as error:
+        raise _bad_file(name, f"{error}; an order is one small JSON object") from error
     if not raw.strip():
         raise _bad_file(name, "is empty; give one JSON object")
     try:
@@ -54,6 +50,18 @@ def read_order_file(source: str) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise _bad_file(name, f"holds a JSON {_json_word(data)}; give one JSON object")
     return data
+
+
+def read_bytes(source: str) -> bytes:
+    """All of a file, or of stdin for '-'. Raises OSError; ValueError for more than LARGEST_FILE: a part is no answer."""
+    if source == "-":
+        raw = sys.stdin.buffer.read(LARGEST_FILE + 1)
+    else:
+        with Path(source).open("rb") as file:
+            raw = file.read(LARGEST_FILE + 1)
+    if len(raw) > LARGEST_FILE:
+        raise ValueError(f"is larger than {LARGEST_FILE // 2**20} MB")
+    return raw
 
 
 def _bad_file(name: str, problem: str) -> InvalidRequest:

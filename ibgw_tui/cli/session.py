@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from ibgw_tui.config import Loaded
     from ibgw_tui.wiring.agent_desk import AgentDesk
     from ibgw_tui.wiring.agent_side import AgentSide
+    from ibgw_tui.wiring.audit_side import AuditSide
     from ibgw_tui.wiring.desk_side import DeskSide
     from ibgw_tui.wiring.paths import Home
     from ibgw_tui.wiring.reading_side import ReadingSide
@@ -66,3 +67,10 @@ def as_reader(state: Globals, *, must_exist: bool = False, enable_live: bool = F
 
     with open_reading_side(load(state), must_exist=must_exist, enable_live=enable_live) as side:
         yield side
+
+
+def audit_side(state: Globals) -> AuditSide:
+    """The audit log, its checkpoints and its evidence."""
+    from ibgw_tui.wiring.audit_side import AuditSide
+
+    return AuditSide(load(state))

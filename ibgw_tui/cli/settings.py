@@ -113,11 +113,34 @@ def init(state: Globals, force: bool) -> None:
 
 
 def _write(file: Path, text: str) -> Path | None:
-    """Put a private file there; returns where the old one went."""
+    """Put a private file there; returns where the old one is kept.
+
+    The old one keeps its name until the new one is whole: without a file the defaults would be in force.
+    """
     file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    kept = file.with_name(file.name + ".bak") if file.exists() else None
-    if kept is not None:
-        file.replace(kept)
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as written:
-        written.write(text)
+    if not file.exists():
+        _create(file, text.encode())
+        return None
+    kept, draft = file.with_name(file.name + ".bak"), file.with_name(f"{file.name}.{os.getpid()}.new")
+    _create(draft, text.encode())
+    try:
+        before = file.read_bytes()
+        kept.unlink(missing_ok=True)
+        _create(kept, before)
+        draft.replace(file)
+    finally:
+        draft.unlink(missing_ok=True)
     return kept
+
+
+def _create(path: Path, content: bytes) -> None:
+    """A new private file, whole and on the disk, or none."""
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+    except OSError:
+        path.unlink(missing_ok=True)
+        raise

@@ -225,6 +225,10 @@ def switch(state: SwitchState, console: Console) -> list[str]:
     return lines
 
 
+def _some(count: int, one: str, more: str) -> str:
+    return f"{count or 'no'} {one if count == 1 else more}"
+
+
 def desk(state: DeskState, console: Console) -> list[str]:
     """The header of the desk, in words."""
     link = one_line(state.link_state or "no router has reported").replace("_", " ")
@@ -234,14 +238,15 @@ def desk(state: DeskState, console: Console) -> list[str]:
         else "none is active: staged orders wait for one"
     )
     alive = [f"{count} {words(status)}" for status, count in state.counts.items() if count and status not in TERMINAL]
-    strangers = f"{len(state.foreign) or 'no'} orders at the broker that are not ours"
+    alarms = f"{_some(state.discrepancies, 'discrepancy', 'discrepancies')}, "
+    alarms += f"{_some(len(state.foreign), 'order', 'orders')} at the broker and not ours"
     return [
         f"mode      {state.mode.value} on {one_line(state.backend)}, accounts {', '.join(state.accounts) or 'none'}",
         *[f"{label:<10}{line}" for label, line in zip(("switch", ""), switch(state.switch, console), strict=True)],
         f"link      {link}{': ' + one_line(state.link_text) if state.link_text else ''}",
         f"router    {router}",
         f"orders    {', '.join(alive) or 'none open or working'}",
-        f"alarms    {state.discrepancies or 'no'} discrepancies, {strangers}",
+        f"alarms    {alarms}",
         f"audit     entry {state.audit_seq}, head {state.audit_head[:16]}…, "
         + ("trusted" if state.audit_ok else f"NOT TRUSTED: {one_line(state.audit_problem)}"),
     ]

@@ -20,8 +20,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any
 
-from ibgw_tui.core.orders import canonical_json
-from ibgw_tui.core.terms import iso
+from ibgw_tui.core.written import canonical_json, iso
 
 GENESIS = hashlib.sha256(b"ibgw-tui audit log, version 1").digest()
 

@@ -18,7 +18,6 @@ from typing import Any
 
 from pydantic import BaseModel, TypeAdapter, ValidationError
 
-from ibgw_tui.core.case_sections import CaseSections
 from ibgw_tui.core.context import (
     ExitTerms,
     GateContext,
@@ -29,11 +28,12 @@ from ibgw_tui.core.context import (
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.errors import ErrorCode, InvalidRequest
 from ibgw_tui.core.gates import evaluate
-from ibgw_tui.core.orders import canonical_json, describe_problems
+from ibgw_tui.core.orders import describe_problems
 from ibgw_tui.core.policy import LimitPolicy
 from ibgw_tui.core.terms import (
     iso,
 )
+from ibgw_tui.core.written import canonical_json
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +75,9 @@ _POLICIES: TypeAdapter[dict[str, LimitPolicy]] = TypeAdapter(dict[str, LimitPoli
 
 def parse_case(data: Mapping[str, Any]) -> Case:
     """Read one case from JSON-like data. Raises InvalidRequest that names every problem."""
+    # Thirty models that only a written case needs: every start of every command would pay for them.
+    from ibgw_tui.core.case_sections import CaseSections
+
     try:
         case = CaseSections.model_validate(data)
         policies = _policies(json.dumps(case.policies, sort_keys=True, default=str))

@@ -14,8 +14,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from ibgw_tui.core.audit import AuditProblem, AuditVerdict
-from ibgw_tui.core.orders import canonical_json
 from ibgw_tui.core.terms import iso
+from ibgw_tui.core.written import canonical_json
 
 _CONTEXT = b"ibgw-tui audit checkpoint 1\n"
 """Before the signed bytes: a signature for one purpose must not serve another."""

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from enum import StrEnum
@@ -42,6 +41,7 @@ from ibgw_tui.core.terms import (
     TimeInForce,
 )
 from ibgw_tui.core.text import sanitise
+from ibgw_tui.core.written import canonical_json
 
 MAX_RATIONALE = 4000
 """Characters of an agent's rationale."""
@@ -469,21 +469,6 @@ class BrokerOrder(Frozen):
             good_till=self.good_till,
             outside_hours=self.outside_hours,
         )
-
-
-def canonical_json(value: Any) -> bytes:
-    """One byte sequence per value: sorted keys, no blanks, UTF-8. Floats are refused."""
-    text = _encode(value)
-    # Looked for in what was written, outside of its texts: far cheaper than a walk through the value.
-    bare = _TEXT.sub("", text) if "\\" in text else "".join(text.split('"')[::2])
-    if _FLOAT.search(bare):
-        raise TypeError("a float has no exact canonical form; use a decimal string")
-    return text.encode()
-
-
-_encode = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode
-_TEXT = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"')
-_FLOAT = re.compile(r"[0-9][.eE]|NaN|Infinity")
 
 
 def digest_of(namespace: str, value: Any) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from ibgw_tui.core.broker import BrokerSnapshot, ExecutionReport, LinkState, OrderReport, shows_terms
+from ibgw_tui.core.broker import BrokerSnapshot, BrokerState, ExecutionReport, LinkState, OrderReport, shows_terms
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.orders import BrokerOrder
 from ibgw_tui.core.records import Absence, ComparisonMade, OrderRecord
@@ -83,6 +83,15 @@ def is_unanswered(record: OrderRecord) -> bool:
     if record.status is Status.SENDING:
         return True
     return record.status is Status.CANCEL_REQUESTED and record.perm_id is None and record.filled == 0
+
+
+def is_cancel_lost(record: OrderRecord, found: Comparison, lately: datetime, now: datetime) -> bool:
+    """Not sent between `lately` and now, and the broker has the order as alive as if no cancel had been asked for."""
+    if record.status is not Status.CANCEL_REQUESTED or record.cancel_sent_at is None:
+        return False
+    alive = bool(found.reports) and found.reports[-1].state in (BrokerState.WORKING, BrokerState.HELD)
+    # Sent in the future is sent before a clock stepped back: that is long ago, too.
+    return alive and not lately <= record.cancel_sent_at <= now
 
 
 def belongs(record: OrderRecord, report: OrderReport | ExecutionReport) -> str:

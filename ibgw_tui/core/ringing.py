@@ -102,10 +102,15 @@ class Flood:
     """Orders in the last minute."""
 
 
+def lately(staged: Iterable[tuple[str, datetime]], now: datetime) -> list[tuple[str, datetime]]:
+    """What was staged in the last minute: of a long list all that `floods` has to look at until a new one comes."""
+    return [(agent, at) for agent, at in staged if now - at < MINUTE]
+
+
 def floods(staged: Iterable[tuple[str, datetime]], now: datetime, per_minute: int) -> tuple[Flood, ...]:
     """Agents that staged `per_minute` orders or more in the last minute, the busiest first; 0 never asks."""
     if not per_minute:
         return ()
-    counts = Counter(agent for agent, at in staged if now - at < MINUTE)
+    counts = Counter(agent for agent, _ in lately(staged, now))
     busy = [Flood(agent, count) for agent, count in counts.items() if count >= per_minute]
     return tuple(sorted(busy, key=lambda flood: (-flood.staged, flood.agent)))

@@ -22,6 +22,8 @@ from pydantic import (
     WithJsonSchema,
 )
 
+from ibgw_tui.core.written import iso as iso  # said here as well: a moment is a term like the others
+
 EXACT = Context(prec=160, rounding=ROUND_HALF_EVEN)
 """Arithmetic context of every calculation with money: wide enough that no product is ever rounded."""
 
@@ -88,13 +90,6 @@ def _utc(value: object) -> datetime:
         return value.astimezone(UTC)
     except OverflowError as error:
         raise ValueError("is before the year 1 or after the year 9999 in UTC") from error
-
-
-def iso(moment: datetime) -> str:
-    """UTC, microseconds, with Z: the one written form of a moment."""
-    if moment.tzinfo is not UTC:
-        moment = moment.astimezone(UTC)
-    return moment.isoformat(timespec="microseconds")[:26] + "Z"
 
 
 Moment = Annotated[datetime, BeforeValidator(_utc), PlainSerializer(iso, return_type=str)]

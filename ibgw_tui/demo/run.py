@@ -80,6 +80,11 @@ def _prepare(loaded: Loaded, *, live: bool) -> None:
             )
 
 
+def _folders(home: Path) -> tuple[Path, Path]:
+    """All that a demo leaves: its desk, and the checkpoints of its audit log beside it."""
+    return home, Path(f"{home}-audit")
+
+
 def _play(loaded: Loaded, home: Path, *, as_json: bool, quiet: bool) -> int:
     from ibgw_tui.demo.scene import Outcome, play
 
@@ -89,7 +94,7 @@ def _play(loaded: Loaded, home: Path, *, as_json: bool, quiet: bool) -> int:
     elif not quiet:
         print("\n".join(outcome.lines()))
     if outcome.ok:
-        for folder in (home, Path(f"{home}-audit")):
+        for folder in _folders(home):
             shutil.rmtree(folder, ignore_errors=True)
     else:
         print(f"the scene did not come out right; its files are kept in {home}", file=sys.stderr)
@@ -106,7 +111,8 @@ def _open(loaded: Loaded, home: Path, *, seed: int, enable_live: bool, quiet: bo
     finally:
         remove_demo_note()
     if not quiet:
-        print(f"The demo's record stays in {home}; delete the folder when you no longer want it.")
+        kept = " and ".join(map(str, _folders(home)))
+        print(f"The demo's record stays in {kept}; delete both folders when you no longer want it.")
     return code
 
 

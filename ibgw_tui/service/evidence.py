@@ -17,8 +17,9 @@ from typing import Any
 from ibgw_tui.core.audit import leaf_hash
 from ibgw_tui.core.checkpoint import Checkpoint
 from ibgw_tui.core.errors import InvalidRequest, OrderStoreError
-from ibgw_tui.core.orders import Preview, canonical_json
+from ibgw_tui.core.orders import Preview
 from ibgw_tui.core.terms import iso
+from ibgw_tui.core.written import canonical_json
 from ibgw_tui.service import evidence_check
 from ibgw_tui.store.audit_file import AuditFile
 from ibgw_tui.store.checkpoints import Checkpoints, fingerprint

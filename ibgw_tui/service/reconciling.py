@@ -3,7 +3,7 @@
 A submit that nobody answered, whoever began it, is in doubt and is looked up by its reference. What is found
 is adopted: the broker's records are heard like its reports. What complete records do not show stays in doubt,
 and how often and how long it was not found is written down for the person who may write it off. Nothing here
-can send an order.
+can send an order. A cancel is another matter: one that had no effect is sent again, for it can do no harm twice.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import TypeVar
 
 from ibgw_tui.core.broker import BrokerSnapshot, ExecutionReport, LinkState, OrderReport, OrderRoute
 from ibgw_tui.core.lifecycle import AT_BROKER, Actor, Signal, Status
-from ibgw_tui.core.reconcile import Comparison, compare, is_unanswered
+from ibgw_tui.core.reconcile import Comparison, compare, is_cancel_lost, is_unanswered
 from ibgw_tui.core.records import Absence, ComparisonMade, OrderRecord
 from ibgw_tui.service.hearing import hear, is_news
 from ibgw_tui.store import OrderStore
@@ -27,6 +27,8 @@ ANSWER_SECONDS = 10.0
 """An order sent so long ago without an answer is in doubt."""
 COMPARE_SECONDS = 30.0
 """All orders at the broker are compared so often, also when nothing is in doubt."""
+CANCEL_SECONDS = 10.0
+"""A cancel sent so long ago, of an order that the broker still has as if nothing had been said, was lost."""
 AT_ONCE = 50
 """So many reports are looked at before others may use the store's thread."""
 
@@ -92,6 +94,7 @@ class Reconciler:
         outcome = compare(records, snapshot)
         for some in _parts(outcome.comparisons):
             await self._store.run(self._adopt, some, outcome.complete, lease_token)
+            await self._store.run(self._cancel_again, some, lease_token)
         for rest in _parts(outcome.others):
             await self._store.run(_hear_news, rest, snapshot.open_orders, lease_token)
         absent = [found.order_ref for found in outcome.comparisons if found.absent]
@@ -122,6 +125,22 @@ class Reconciler:
                     reason_code="IN_DOUBT",
                     reason=words,
                 )
+
+    def _cancel_again(self, store: OrderStore, comparisons: Sequence[Comparison], lease_token: int) -> None:
+        """TWS drops what it cannot carry on just then, and says nothing: the wish stands, so it is sent anew."""
+        now = self._clock()
+        lately = now - timedelta(seconds=CANCEL_SECONDS)
+        for found in comparisons:
+            record = store.order(found.order_ref)
+            if record is None or not is_cancel_lost(record, found, lately, now):
+                continue
+            with store.write(lease_token=lease_token) as change:
+                record = change.order(found.order_ref)
+                if is_cancel_lost(record, found, lately, now):
+                    change.note(record, cancel_sent_at=None)
+                    change.append_audit(
+                        "cancel.lost", actor=Actor.ROUTER, principal=self._principal, order_ref=record.order_ref
+                    )
 
     def _note(self, store: OrderStore, snapshot: BrokerSnapshot, looked_up: int, absent: Sequence[str]) -> None:
         now, moment = self._clock(), self._monotonic()

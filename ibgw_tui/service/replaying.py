@@ -18,8 +18,8 @@ from typing import Any
 from ibgw_tui.core.cases import Case, parse_case, read_json
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.errors import InvalidRequest
-from ibgw_tui.core.orders import canonical_json
 from ibgw_tui.core.records import AuditEntry, RecordedDecision
+from ibgw_tui.core.written import canonical_json
 from ibgw_tui.store import OrderStore
 from ibgw_tui.store.decisions import STEP_OF
 

@@ -18,7 +18,7 @@ from ibgw_tui.core.errors import NotFound
 from ibgw_tui.store.chain import Chain
 from ibgw_tui.store.database import check_library
 from ibgw_tui.store.failures import reachable, translated
-from ibgw_tui.store.migration import VERSION, check_ours, expected_schema
+from ibgw_tui.store.recognition import VERSION, check_ours, expected_schema
 
 _BUSY_MS = 5000
 _SCHEMA = "SELECT type, name, sql FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_%' ESCAPE '\\'"

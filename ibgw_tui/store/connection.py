@@ -19,7 +19,8 @@ from ibgw_tui.core.errors import Conflict, GatewayError, OrderStoreError
 from ibgw_tui.store.database import DeskDatabase, check_library
 from ibgw_tui.store.failures import StoreFault, altered, closed, reachable, translated
 from ibgw_tui.store.files import identity, prepare
-from ibgw_tui.store.migration import VERSION, check_ours, migrate
+from ibgw_tui.store.migration import migrate
+from ibgw_tui.store.recognition import VERSION, check_ours
 
 Row = tuple[Any, ...]
 

@@ -13,8 +13,8 @@ from typing import Any
 
 from ibgw_tui.core.cases import Case
 from ibgw_tui.core.decision import Decision
-from ibgw_tui.core.orders import canonical_json
 from ibgw_tui.core.records import RecordedDecision
+from ibgw_tui.core.written import canonical_json
 from ibgw_tui.store.connection import Connection
 from ibgw_tui.store.rows import from_us, to_us
 

@@ -22,8 +22,8 @@ from ibgw_tui.core.terms import iso
 from ibgw_tui.store.chain import Chain, Progress
 from ibgw_tui.store.database import Waiter, check_library
 from ibgw_tui.store.failures import reachable, translated
-from ibgw_tui.store.lease import to_lease
-from ibgw_tui.store.migration import APPLICATION_ID, VERSION, schema_problems
+from ibgw_tui.store.recognition import APPLICATION_ID, VERSION, schema_problems
+from ibgw_tui.store.rows import to_lease
 
 PATIENCE_SECONDS = 1.0
 _AUDIT_SINCE = 1

@@ -7,16 +7,11 @@ set since. Whoever wants the lease watches the row (`service/leasing`), and take
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
 
 from ibgw_tui.core.errors import LeaseLost
 from ibgw_tui.core.records import LeaseState
 from ibgw_tui.store.connection import Connection
-from ibgw_tui.store.rows import from_us, to_us
-
-
-def to_lease(row: tuple[Any, ...]) -> LeaseState:
-    return LeaseState(holder=row[0], pid=row[1], token=row[2], heartbeat_at=from_us(row[3]))
+from ibgw_tui.store.rows import to_lease, to_us
 
 
 def require_lease(connection: Connection, token: int) -> None:

@@ -34,9 +34,9 @@ from ibgw_tui.store.chain import Chain
 from ibgw_tui.store.change import Change
 from ibgw_tui.store.connection import Connection
 from ibgw_tui.store.doorbell import Doorbell, Listener, bell_folder
-from ibgw_tui.store.lease import require_lease, to_lease
+from ibgw_tui.store.lease import require_lease
 from ibgw_tui.store.looks import Looks
-from ibgw_tui.store.rows import LINE_SQL, RECORD_SQL, from_us, to_line, to_record, to_us
+from ibgw_tui.store.rows import LINE_SQL, RECORD_SQL, from_us, to_lease, to_line, to_record, to_us
 
 REST_SECONDS, REST_SHARE, LONGEST_REST = 0.002, 9, 0.5
 """What an automated actor rests between two commits: at least so long, and so many times as long as the commit took.

@@ -12,7 +12,7 @@ from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.errors import ErrorCode, OrderStoreError
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.orders import Approval, ApprovalStatus, OrderIntent, Preview, digest_of
-from ibgw_tui.core.records import AuditEntry, OrderLine, OrderRecord
+from ibgw_tui.core.records import AuditEntry, LeaseState, OrderLine, OrderRecord
 from ibgw_tui.core.terms import CheckStatus, Mode, OrderType, Side
 from ibgw_tui.store.failures import altered, undamaged
 
@@ -211,3 +211,7 @@ def to_entry(row: Row) -> AuditEntry:
             body=data["body"],
             hash=bytes(row[2]).hex(),
         )
+
+
+def to_lease(row: Row) -> LeaseState:
+    return LeaseState(holder=row[0], pid=row[1], token=row[2], heartbeat_at=from_us(row[3]))

@@ -17,6 +17,7 @@ from typing import Any, ClassVar, TypeVar
 from textual.app import App, SystemCommand
 from textual.binding import BindingType
 from textual.screen import Screen
+from textual.worker import Worker
 
 from ibgw_tui.core.ringing import Ring
 from ibgw_tui.service.views import Ticket
@@ -53,6 +54,8 @@ from ibgw_tui.tui.widgets.view_bar import VIEWS
 log = logging.getLogger(__name__)
 Answer = TypeVar("Answer")
 TICK = 1.0
+FIRST_READING = 0.2
+"""The desk is read when the first picture was drawn, and after so many seconds at the latest."""
 LAG_SHOWN = 5.0
 """Seconds for which a stall of the loop is told."""
 DESK = "desk"
@@ -100,6 +103,7 @@ class DeskApp(App[int]):
             ring=self._ring,
         )
         self.feed = Feed(self.session, wanted=self._wanted, show_ticket=self._show_ticket)
+        self._reading: Worker[None] | None = None
         self.talk = Conversation(self.session, self)
         self.deciding = Deciding(self.talk)
         self.stopping = Stopping(self.talk)
@@ -128,12 +132,27 @@ class DeskApp(App[int]):
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return theme.FALLBACK
 
+    def on_load(self) -> None:
+        """Tasks begin in their turn, as on Python 3.11. Textual makes them eager from 3.12 on: a screen would compose
+        before it is on the stack, and the router of this loop run in another order than the one it was proved in."""
+        asyncio.get_running_loop().set_task_factory(None)
+
     def on_mount(self) -> None:
-        self.run_worker(self.feed.run(), name="feed", exit_on_error=False)
+        # The first picture first, for the first question may open the desk. A dialog that a quick key opens keeps the
+        # view from being drawn: then soon.
+        self.call_after_refresh(self._first_reading)
+        self.set_timer(FIRST_READING, self._first_reading, name="first reading")
         self.set_interval(TICK, self._tick, name="tick")
         self.theme_changed_signal.subscribe(self, lambda chosen: self.memory.note(theme=chosen.name))
         for problem in self.comfort.keymap.problems[:3]:
             self.session.say(f"keymap: {problem}", Tone.WARN)
+
+    def _first_reading(self) -> None:
+        if self._reading is None:
+            self._begin_reading()
+
+    def _begin_reading(self) -> None:
+        self._reading = self.run_worker(self.feed.run(), name="feed", group="feed", exit_on_error=False)
 
     # ---- what is on the screen
 
@@ -183,9 +202,21 @@ class DeskApp(App[int]):
         self.set_timer(LAG_SHOWN, caught_up, name="caught up")
 
     def _tick(self) -> None:
+        if (
+            self._reading is not None and self._reading.is_finished
+        ):  # whatever ended it: a screen must never go quietly old
+            self.feed.ended()
+            self._begin_reading()
         self.ringing.look(tick=True)
         if self.memory.is_due:
-            self.run_worker(asyncio.to_thread(self.memory.save), name="remember", exclusive=True, exit_on_error=False)
+            # In a group of its own: an exclusive worker cancels all others of its group.
+            self.run_worker(
+                asyncio.to_thread(self.memory.save),
+                name="remember",
+                group="remember",
+                exclusive=True,
+                exit_on_error=False,
+            )
         view = self.view
         if view is not None:
             view.tick()

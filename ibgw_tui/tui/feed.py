@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from ibgw_tui.core.errors import GatewayError, NotFound
@@ -60,6 +60,11 @@ class Feed:
         """Something changed (or, with `everything` off, only another ticket is wanted)."""
         self._everything = self._everything or everything
         self._rung.set()
+
+    def ended(self) -> None:
+        """Somebody ended the loop, and is about to begin it again."""
+        self._everything = True
+        self._down("it had ended")
 
     async def run(self) -> None:
         """Until cancelled."""
@@ -131,12 +136,14 @@ class Feed:
     async def _read_lists(self) -> None:
         """Both lists. An arrival is shown before the longer one is read; what left the queue needs both, to say why."""
         port, session = self._session.port, self._session
-        queue, before = tuple(await port.queue()), session.lists
-        if before is not None and {row.order_ref for row in before.queue} <= {row.order_ref for row in queue}:
+        before = session.lists
+        queue = _newer(await port.queue(), before.queue if before is not None else ())
+        if before is not None and queue is not before.queue and _refs(before.queue) < _refs(queue):
             session.lists = replace(before, queue=queue)
             session.on_change()
-        blotter = tuple(reversed(await port.blotter()))
-        session.lists = Snapshot(queue, blotter, {row.order_ref: row for row in blotter})
+        blotter = _newer(tuple(reversed(await port.blotter())), before.blotter if before is not None else ())
+        if before is None or queue is not before.queue or blotter is not before.blotter:
+            session.lists = Snapshot(queue, blotter, {row.order_ref: row for row in blotter})
 
     def _row(self, ref: str) -> OrderRow | None:
         lists = self._session.lists
@@ -172,6 +179,15 @@ class Feed:
         if health.down_since is not None:
             self._session.health = FeedHealth(lag_seconds=health.lag_seconds)
             self._session.on_change()
+
+
+def _newer(read: Sequence[OrderRow], known: tuple[OrderRow, ...]) -> tuple[OrderRow, ...]:
+    """What was read; where it says what is known, the very same tuple, which nobody then looks through again."""
+    return known if len(read) == len(known) and tuple(read) == known else tuple(read)
+
+
+def _refs(rows: Sequence[OrderRow]) -> set[str]:
+    return {row.order_ref for row in rows}
 
 
 def problem_of(error: BaseException) -> str:

@@ -25,7 +25,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ibgw_tui.core.text import one_line, sanitise
-from ibgw_tui.tui.thrift import thrifty_driver
+from ibgw_tui.tui.output import Outlet
 
 if TYPE_CHECKING:
     from textual.app import App
@@ -270,9 +270,11 @@ class LoopLag:
 class LoopWatch:
     """Looks at its watch twenty times a second; when it comes late, so did everything else."""
 
-    def __init__(self, on_stall: Callable[[float], None]) -> None:
+    def __init__(self, on_stall: Callable[[float], None], behind: Callable[[], float]) -> None:
+        """`behind` tells for how many seconds the terminal has taken nothing: the picture is as old as that."""
         self.lag = LoopLag()
         self._on_stall = on_stall
+        self._behind = behind
         self._handle: asyncio.TimerHandle | None = None
         self._due = 0.0
 
@@ -292,6 +294,8 @@ class LoopWatch:
     def _look(self) -> None:
         late = asyncio.get_running_loop().time() - self._due
         self.note(late)
+        if (behind := self._behind()) > STALL_SECONDS:
+            self._on_stall(behind * 1000)
         self._plan()
 
     def note(self, late: float) -> None:
@@ -320,9 +324,16 @@ async def run_app(app: App[Any], folder: Path) -> int:
                     tell(milliseconds)
 
     guard, reporter = TerminalGuard(), CrashReporter(app, folder)
-    watch, tidier = LoopWatch(stalled), Tidier()
+    loop = asyncio.get_running_loop()
+
+    def draw_anew() -> None:
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            loop.call_soon_threadsafe(app.refresh)
+
+    outlet = Outlet(draw_anew)
+    watch, tidier = LoopWatch(stalled, outlet.behind), Tidier()
     reporter.install()
-    app.driver_class = thrifty_driver(app.driver_class)
+    app.driver_class = outlet.driver(app.driver_class)
     app.loop_lag = watch.lag  # type: ignore[attr-defined]  # for a screen that shows it
     tidier.start()
     watch.start()

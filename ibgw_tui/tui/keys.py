@@ -209,11 +209,10 @@ def grouped(
 
 
 def markdown_table() -> str:
-    """The keys as the README shows them."""
+    """The keys that decide and stop, as the README shows them; the guide to the terminal has all."""
     rows = ["| key | what it does |", "|---|---|"]
     for group, keys in grouped():
-        rows.append(f"| **{group.value}** | |")
-        for key in keys:
+        for key in keys if group in (Group.DECIDE, Group.STOP) else ():
             spellings = " ".join(f"`{spelling}`" for spelling in key.shown.split(" "))
             rows.append(f"| {spellings} | {key.help} |".replace("`|`", "`\\|`"))
     return "\n".join(rows)

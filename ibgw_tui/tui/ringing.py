@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from datetime import datetime
 
 from ibgw_tui.core.lifecycle import Status
-from ibgw_tui.core.ringing import Arrivals, Bell, Flood, Ring, floods
+from ibgw_tui.core.ringing import Arrivals, Bell, Ring, floods, lately
 from ibgw_tui.tui.present import Tone
 from ibgw_tui.tui.session import Session, Snapshot
 
@@ -30,22 +31,26 @@ class Ringing:
         self._bell = Bell(every)
         self._arrivals = Arrivals()
         self._lists: Snapshot | None = None
+        self._lately: list[tuple[str, datetime]] = []
+        """Who staged when, of those lists, in the minute before they were read."""
         self._alarms: int | None = None
 
     def look(self, *, tick: bool = False) -> None:
         session, orders = self._session, 0
-        if session.lists is not None and (tick or session.lists is not self._lists):
-            session.floods = self._floods(session.lists)
         if session.lists is not None and session.lists is not self._lists:
             self._lists = session.lists
             orders = self._arrivals.new(row.order_ref for row in session.lists.queue if row.status is Status.PENDING)
+            self._lately = self._staged_lately(session.lists)
+            tick = True
+        if tick:
+            session.floods = floods(self._lately, session.now, self._per_minute)
         ring = self._bell.hear(self._monotonic(), orders=orders, alarms=self._new_alarms())
         if ring is not None:
             self._ring(ring)
 
-    def _floods(self, lists: Snapshot) -> tuple[Flood, ...]:
+    def _staged_lately(self, lists: Snapshot) -> list[tuple[str, datetime]]:
         rows = (*lists.queue, *lists.blotter)
-        return floods(((row.staged_by, row.staged_at) for row in rows), self._session.now, self._per_minute)
+        return lately(((row.staged_by, row.staged_at) for row in rows), self._session.now)
 
     def _new_alarms(self) -> int:
         """How many more loud things there are than at the last look. Those of the start are not new."""

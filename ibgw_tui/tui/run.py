@@ -8,12 +8,17 @@ from typing import TYPE_CHECKING
 
 from ibgw_tui.tui import hygiene
 from ibgw_tui.tui.logbook import logbook
-from ibgw_tui.wiring.operator_side import open_desk
+from ibgw_tui.tui.opening import OpeningDesk
+from ibgw_tui.wiring.clock import utc_now
+from ibgw_tui.wiring.opening import try_store
 from ibgw_tui.wiring.paths import resolve_home
 
 if TYPE_CHECKING:
+    from contextlib import AbstractAsyncContextManager
+
     from ibgw_tui.config import Loaded
     from ibgw_tui.tui.comfort import Comfort
+    from ibgw_tui.tui.port import DeskPort
 
 
 def run_terminal(loaded: Loaded, *, read_only: bool = False, enable_live: bool = False) -> int:
@@ -26,10 +31,25 @@ def run_terminal(loaded: Loaded, *, read_only: bool = False, enable_live: bool =
     folder = resolve_home(loaded).folder
     memory = Memory(folder / FILE if loaded.config.terminal.remember else None)
 
-    async def session() -> int:
-        async with open_desk(loaded, read_only=read_only, enable_live=enable_live) as desk:
-            return await hygiene.run_app(DeskApp(desk, comfort=comfort_of(loaded, folder), memory=memory), folder)
+    def open_desk() -> AbstractAsyncContextManager[DeskPort]:
+        # Loaded behind the first picture; see `tui/opening`.
+        from ibgw_tui.wiring import operator_side
 
+        return operator_side.open_desk(loaded, read_only=read_only, enable_live=enable_live)
+
+    async def session() -> int:
+        desk = OpeningDesk(open_desk, operator=loaded.config.desk.operator, read_only=read_only, clock=utc_now)
+        app = DeskApp(desk.port, comfort=comfort_of(loaded, folder), memory=memory)
+        desk.on_failure = app.exit
+        try:
+            code = await hygiene.run_app(app, folder)
+        finally:
+            await desk.close()
+        if desk.failure is not None:
+            raise desk.failure
+        return code
+
+    try_store(loaded)
     with logbook(folder):
         try:
             return asyncio.run(session())

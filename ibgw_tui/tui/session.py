@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 from pathlib import Path
 
 from ibgw_tui.core.lifecycle import AT_BROKER, Status
@@ -23,7 +24,7 @@ LEGIBLE_WIDTH, LEGIBLE_HEIGHT = 60, 20
 """From here on lists and pages can be read, if nothing more."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Snapshot:
     """The lists as of one reading."""
 
@@ -32,6 +33,16 @@ class Snapshot:
     """Oldest first: here, as everywhere on the screen, new rows come in at the bottom."""
     sent: Mapping[str, OrderRow] = field(default_factory=dict)
     """The blotter by reference."""
+
+    @cached_property
+    def at_broker(self) -> tuple[OrderRow, ...]:
+        """Orders the broker has or may have. Picked out once: the footer asks at every key."""
+        return tuple(row for row in self.blotter if row.status in AT_BROKER)
+
+    @cached_property
+    def held_back(self) -> tuple[OrderRow, ...]:
+        """Approved, and not sent yet."""
+        return tuple(row for row in self.queue if row.status is Status.APPROVED)
 
 
 class Session:
@@ -86,13 +97,13 @@ class Session:
         del self.results[:-KEPT]
         self.on_change()
 
-    def at_broker(self) -> list[OrderRow]:
+    def at_broker(self) -> Sequence[OrderRow]:
         """Orders the broker has or may have, as last read."""
-        return [row for row in self.lists.blotter if row.status in AT_BROKER] if self.lists else []
+        return self.lists.at_broker if self.lists else ()
 
-    def held_back(self) -> list[OrderRow]:
+    def held_back(self) -> Sequence[OrderRow]:
         """Approved, and not sent yet."""
-        return [row for row in self.lists.queue if row.status is Status.APPROVED] if self.lists else []
+        return self.lists.held_back if self.lists else ()
 
     def reasons_to_stay(self) -> list[str]:
         """What would be left alone if this terminal were closed now."""

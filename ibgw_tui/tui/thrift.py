@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from functools import lru_cache
-from typing import Any
 
 Style = tuple[tuple[str, str], ...]
 """What is switched on: (what it is, the codes that switch it on), in a fixed order."""
@@ -111,13 +110,3 @@ def _step(before: Style, after: Style) -> str:
             codes += [_OFF[name], value] if name in was and name not in ("text", "ground") else [value]
     anew = ["0", *will.values()]
     return f"\x1b[{min(';'.join(codes), ';'.join(anew), key=len)}m"
-
-
-def thrifty_driver(driver: type[Any]) -> type[Any]:
-    """A driver of Textual that writes thriftily."""
-
-    class Thrifty(driver):  # type: ignore[misc]
-        def write(self, data: str) -> None:
-            super().write(thrifty(data))
-
-    return Thrifty

@@ -30,7 +30,7 @@ from ibgw_tui.store.database import OLDEST_SAFE_LIBRARY
 from ibgw_tui.store.doorbell import Doorbell, Listener, bell_folder
 from ibgw_tui.store.files import identity, prepare
 from ibgw_tui.store.inspection import Inspection, library_version, try_writing
-from ibgw_tui.store.migration import VERSION
+from ibgw_tui.store.recognition import VERSION
 from ibgw_tui.wiring.audit_side import checkpoints_of
 from ibgw_tui.wiring.clock import utc_now
 from ibgw_tui.wiring.paths import Home, home_at_all_costs, load_settings, resolve_home

@@ -23,7 +23,7 @@ from ibgw_tui.core.terms import Mode
 from ibgw_tui.exchange.exchange import Exchange
 from ibgw_tui.exchange.faults import CancelFault, Faults, PlaceFault, Rejection
 from ibgw_tui.state_file import StateFile, Taken
-from tests.brokers.bench import SimulatedBench, connected, listening, simulated_bench
+from tests.brokers.bench import DEADLINE_SECONDS, SimulatedBench, connected, listening, simulated_bench
 from tests.exchange.market import an_order
 from tests.makers import SettableClock, an_intent
 
@@ -242,7 +242,9 @@ async def test_a_market_that_breaks_says_so_and_starts_again_from_its_file(
         assert isinstance(last, LinkReport) and "a mistake of ours" in last.text
         with pytest.raises(NotConnected):
             await broker.quote(order.contract)
-    assert "the simulated market stopped" in caplog.text
+    async with asyncio.timeout(DEADLINE_SECONDS):
+        while "the simulated market stopped" not in caplog.text:
+            await asyncio.sleep(0)  # said in a later turn of the loop, in which one depends on the Python
     await broker.connect()
     assert [r.order_ref for r in (await broker.snapshot()).open_orders] == [order.order_ref]
     async with listening(broker) as ear:

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import json
 import os
+import platform
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
+import apsw
 import click
 import pytest
 
+import ibgw_tui
 from ibgw_tui.cli import main as door
 from ibgw_tui.cli.commands import Group
 from ibgw_tui.cli.exits import published
@@ -49,10 +53,25 @@ def test_the_exit_codes_are_published(cli: Cli) -> None:
     assert all(line.strip() in help_text for line in published().splitlines())
 
 
-def test_the_version(cli: Cli) -> None:
+def test_the_version_tells_what_a_bug_report_needs(cli: Cli) -> None:
     answer = cli("--version")
     assert answer.code == 0
-    assert answer.out.startswith("ibgw ")
+    lines = answer.out.splitlines()
+    assert lines[0] == f"ibgw {ibgw_tui.__version__}"
+    assert f"Python {platform.python_version()}" in lines[1]
+    for name in ("apsw", "ib-async", "peewee", "textual", "mcp"):
+        assert f"{name} {importlib.metadata.version(name)}" in answer.out
+    assert f"SQLite {apsw.sqlite_lib_version()}" in answer.out
+
+
+@pytest.mark.parametrize("arguments", [["--version", "--json"], ["--json", "--version"]])
+def test_the_version_for_programs(arguments: list[str], cli: Cli) -> None:
+    told = cli(*arguments).json
+    assert told["version"] == ibgw_tui.__version__
+    assert told["python"] == platform.python_version()
+    assert told["sqlite"] == apsw.sqlite_lib_version()
+    assert told["packages"]["textual"] == importlib.metadata.version("textual")
+    assert "apprise" in told["packages"], "an extra that is not installed is null, not left out"
 
 
 def test_help_of_a_group_without_a_command(cli: Cli) -> None:
@@ -266,3 +285,32 @@ def test_an_agents_process_never_loads_what_approves(arguments: list[str], cli: 
 
 def test_the_list_of_commands_is_true() -> None:
     assert {path[0] for path in ALL if path} == set(door.COMMANDS)
+
+
+@pytest.mark.parametrize("group", [(), ("kill",), ("checklist",)], ids=" ".join)
+def test_a_group_alone_shows_its_page(group: tuple[str, ...], cli: Cli) -> None:
+    answer = cli(*group)
+    assert answer.code == 2 and not answer.out
+    assert answer.err.startswith(f"Usage: {' '.join(['ibgw', *group])} ") and "\nCommands:\n" in answer.err
+    error = cli(*group, "--json").json["error"]
+    assert error["code"] == "INPUT_INVALID" and "--help" in error["user_action"]
+
+
+@pytest.mark.parametrize("flags", ["", "--json"])
+def test_a_full_disk_behind_stdout_is_no_traceback(flags: str, home: Path) -> None:
+    shell = f"{sys.executable} -m ibgw_tui --home {home} list {flags} > /dev/full"
+    done = subprocess.run(["sh", "-c", shell], capture_output=True, encoding="utf-8")
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr and "Exception ignored" not in done.stderr
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-", "<&-", "<&- >&- 2>&-"])
+def test_closed_streams_stop_no_stop(closed: str, home: Path) -> None:
+    shell = f"{sys.executable} -m ibgw_tui --home {home} kill close --reason night {closed}"
+    assert subprocess.run(["sh", "-c", shell], capture_output=True).returncode == 0
+
+
+def test_a_closed_stdin_is_an_empty_file(home: Path) -> None:
+    shell = f"{sys.executable} -m ibgw_tui --home {home} stage --file - <&-"
+    done = subprocess.run(["sh", "-c", shell], capture_output=True, encoding="utf-8")
+    assert done.returncode == 2 and "stdin is empty" in done.stderr

@@ -3,12 +3,14 @@ from __future__ import annotations
 import io
 import json
 import re
+import subprocess
 import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from ibgw_tui.cli.order_input import LARGEST_FILE
 from ibgw_tui.core.lifecycle import Actor, Signal
 from ibgw_tui.store import OrderStore
 from tests.cli.conftest import DATA, ORDER, Cli
@@ -335,3 +337,17 @@ def test_waiting_tells_the_outcome(signals: list[tuple[Signal, Actor]], code: in
     answer = cli("wait", reference, "--timeout", "0.3", "--json")
     assert answer.code == code
     assert answer.json["timed_out"] is (code == 6)
+
+
+def test_a_table_too_large_is_refused_whole(home: Path, store: OrderStore) -> None:
+    """Cut off in the middle of its last number it would be another order."""
+    head, line = b"account,symbol,side,quantity,limit_price\n", b"DU1234567,AAPL,buy,1,100"
+    table = head + line[:-2].rjust(LARGEST_FILE + 1 - len(head), b"\n") + b"00\n"
+    for source in ("-", "table.csv"):
+        (home / "table.csv").write_bytes(table)
+        done = subprocess.run(
+            [sys.executable, "-m", "ibgw_tui", "--home", str(home), "stage", "--csv", source],
+            input=table, cwd=home, capture_output=True,
+        )  # fmt: skip
+        assert done.returncode == 2 and b"is larger than 32 MB" in done.stderr
+    assert not store.orders()

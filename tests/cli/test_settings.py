@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import errno
+import os
 import tomllib
 from pathlib import Path
 
@@ -73,3 +75,19 @@ def test_a_misspelt_variable_is_wrong(cli: Cli, monkeypatch: pytest.MonkeyPatch)
     answer = cli("list")
     assert answer.code == 78
     assert "IBGW_DESK__HOME" in answer.err
+
+
+def test_init_that_cannot_write_leaves_the_old_file_in_force(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
+    file = Path(cli("config", "init", "--json").json["config_file"])
+    file.write_text("# mine\n")
+
+    def full(_: int) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr("ibgw_tui.cli.settings.os.fsync", full)
+    answer = cli("config", "init", "--force")
+    assert answer.code == 78 and "No space left" in answer.err
+    assert file.read_text() == "# mine\n" and [each.name for each in file.parent.iterdir()] == [file.name]
+    file.unlink()
+    assert cli("config", "init").code == 78
+    assert not list(file.parent.iterdir())

@@ -33,10 +33,11 @@ from ibgw_tui.core.context import (
 )
 from ibgw_tui.core.decision import Decision
 from ibgw_tui.core.errors import ErrorCode, InvalidRequest
-from ibgw_tui.core.orders import PriceStep, canonical_json
+from ibgw_tui.core.orders import PriceStep
 from ibgw_tui.core.policy import Override
 from ibgw_tui.core.records import SwitchState
 from ibgw_tui.core.terms import AssetClass, CheckStatus, KillSwitch, Mode, Money, OrderType, QuoteStatus, Side
+from ibgw_tui.core.written import canonical_json
 from tests.makers import (
     NOON,
     a_case_data,

@@ -12,6 +12,7 @@ from ibgw_tui.core import errors
 from ibgw_tui.core.error_table import ERRORS, INTERRUPTED, UNEXPECTED, error_body
 from ibgw_tui.core.errors import ErrorCode, GatewayError
 from ibgw_tui.core.lifecycle import Actor, IllegalTransition, Signal, Status
+from tests.sources import parsed
 
 PACKAGE = Path(__file__).resolve().parents[2] / "ibgw_tui"
 
@@ -35,7 +36,7 @@ def test_no_code_is_written_anywhere_but_in_the_enum() -> None:
         f"{path.name}:{keyword.value.lineno}"
         for path in PACKAGE.rglob("*.py")
         if path.name not in allowed
-        for keyword in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        for keyword in ast.walk(parsed(path))
         if isinstance(keyword, ast.keyword) and keyword.arg == "code" and isinstance(keyword.value, ast.Constant)
         if keyword.value.value in names
     ]

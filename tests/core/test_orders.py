@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ibgw_tui.core.errors import ErrorCode, InvalidRequest
-from ibgw_tui.core.orders import BrokerOrder, Estimate, Preview, canonical_json, digest_of, order_sentence, parse_intent
+from ibgw_tui.core.orders import BrokerOrder, Estimate, Preview, digest_of, order_sentence, parse_intent
 from ibgw_tui.core.terms import Mode, OrderType
+from ibgw_tui.core.written import canonical_json
 from tests.makers import NOON, a_contract, an_intent, an_intent_data
 
 

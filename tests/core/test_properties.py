@@ -37,7 +37,7 @@ from ibgw_tui.core.context import (
 from ibgw_tui.core.decision import Finding
 from ibgw_tui.core.errors import InvalidRequest
 from ibgw_tui.core.gates import GATES, evaluate
-from ibgw_tui.core.orders import PriceStep, canonical_json
+from ibgw_tui.core.orders import PriceStep
 from ibgw_tui.core.policy import FrequencyLimit, LimitPolicy, Override, SessionLimit, looser_fields
 from ibgw_tui.core.prices import notional_of, worst_case_price
 from ibgw_tui.core.terms import (
@@ -52,6 +52,7 @@ from ibgw_tui.core.terms import (
     Scope,
     Side,
 )
+from ibgw_tui.core.written import canonical_json
 from tests.core.test_cases import at, paths, with_value, without
 from tests.makers import (
     NOON,

@@ -45,6 +45,9 @@ KINDS = {
     "cancel": ("order.ask_cancel",),
     "kill": ("switch.closed",),
     "open": ("switch.opened",),
+    "revise": ("order.staged",),
+    "modify": ("order.staged",),
+    "edit": ("order.edited",),
 }
 """The audit entries that an acknowledged act must have left."""
 
@@ -57,6 +60,8 @@ class Row:
     status: str
     filled: Decimal
     submitted: bool
+    begins: bool
+    """Staged by itself: no revision, no change of another order, no exit of a bracket."""
 
 
 class Desk:
@@ -68,9 +73,10 @@ class Desk:
         with AuditFile(database) as file:
             self.entries = [json.loads(row[0]) for row in file.rows("SELECT entry FROM audit ORDER BY seq")]
             self.orders = {
-                row[0]: Row(row[1], Decimal(row[2]), bool(row[3]))
+                row[0]: Row(row[1], Decimal(row[2]), bool(row[3]), bool(row[4]))
                 for row in file.rows(
-                    "SELECT o.order_ref, o.status, o.filled, s.order_seq IS NOT NULL FROM orders o "
+                    "SELECT o.order_ref, o.status, o.filled, s.order_seq IS NOT NULL, coalesce(o.revises, o.modifies, o.parent) IS NULL "
+                    "FROM orders o "
                     "LEFT JOIN submissions s ON s.order_seq = o.seq"
                 )
             }
@@ -104,11 +110,11 @@ def file_problems(file: AuditFile) -> list[str]:
 def inspect(database: Path, truth: Truth) -> list[str]:
     """Everything that does not hold. Empty is well."""
     desk = Desk(database, truth)
-    parts = (_acknowledged, _keys, _approvals, _history, _wire, _statuses, _fills)
+    parts = (acknowledged, keys, approvals, history, _wire, _statuses, _fills)
     return [*desk.file_problems, *(words for part in parts for words in part(desk))]
 
 
-def _acknowledged(desk: Desk) -> Iterator[str]:
+def acknowledged(desk: Desk) -> Iterator[str]:
     told = Counter((entry["kind"], entry["order_ref"] or "") for entry in desk.entries)
     approvals = {
         entry["body"]["approval"]["approval_id"]: entry["order_ref"]
@@ -139,7 +145,7 @@ def _acknowledged(desk: Desk) -> Iterator[str]:
             yield f"lost: {act} of {order_ref} was acknowledged {count} times and is recorded {found} times"
 
 
-def _keys(desk: Desk) -> Iterator[str]:
+def keys(desk: Desk) -> Iterator[str]:
     for line in desk.journal:
         if line["act"] == "stage" and desk.keys.get((line["principal"], line["key"])) != line["order_ref"]:
             yield f"key: {line} is now {desk.keys.get((line['principal'], line['key']))}"
@@ -147,12 +153,12 @@ def _keys(desk: Desk) -> Iterator[str]:
     if any(count > 1 for count in staged.values()):
         yield f"staged twice: {staged.most_common(3)}"
     # Everything in these rounds is staged with a key: an order without one was made by half a transaction.
-    loose = desk.orders.keys() - set(desk.keys.values())
+    loose = {ref for ref, row in desk.orders.items() if row.begins} - set(desk.keys.values())
     if loose:
         yield f"orders without the key they were staged with: {sorted(loose)}"
 
 
-def _approvals(desk: Desk) -> Iterator[str]:
+def approvals(desk: Desk) -> Iterator[str]:
     for approval_id, consumed, submitted, same in desk.spent:
         if bool(consumed) != bool(submitted) or (submitted and not same):
             yield f"approval {approval_id}: consumed {consumed}, submitted {submitted}, of the same order {same}"
@@ -160,7 +166,7 @@ def _approvals(desk: Desk) -> Iterator[str]:
     yield from (f"approval {name} was spent {count} times" for name, count in sent.items() if count > 1)
 
 
-def _history(desk: Desk) -> Iterator[str]:
+def history(desk: Desk) -> Iterator[str]:
     """Walks the log: at each sending the switch must be open, and the approval live."""
     is_open, live = False, {}  # type: bool, dict[str, str]
     sent: set[str] = set()

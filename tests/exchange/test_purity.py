@@ -6,6 +6,7 @@ import ast
 from pathlib import Path
 
 import ibgw_tui.exchange
+from tests.sources import parsed
 
 ALLOWED = {
     "__future__", "collections", "collections.abc", "dataclasses", "datetime", "decimal", "difflib", "enum", "functools",
@@ -27,7 +28,7 @@ def imports_of(tree: ast.AST) -> set[str]:
 def test_the_market_imports_nothing_that_could_touch_the_world() -> None:
     assert len(MODULES) > 10
     for path in MODULES:
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = parsed(path)
         ours = ("ibgw_tui.core.", "ibgw_tui.exchange.")
         strange = {name for name in imports_of(tree) if name not in ALLOWED and not name.startswith(ours)}
         assert not strange, f"{path.name} imports {strange}"
@@ -37,6 +38,6 @@ def test_the_market_imports_nothing_that_could_touch_the_world() -> None:
 
 def test_no_class_is_long() -> None:
     for path in (*MODULES, *(MODULES[0].parents[1] / "brokers").glob("*.py")):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.ClassDef):
                 assert (node.end_lineno or 0) - node.lineno < 300, f"{path.name}: {node.name}"

@@ -24,6 +24,7 @@ from types import ModuleType
 from typing import Any
 
 from tests.mutation.faults import Fault, with_fault
+from tests.sources import parsed
 
 CORE = Path(__file__).parents[2] / "ibgw_tui" / "core"
 TESTS: Mapping[str, tuple[str, ...]] = {
@@ -57,7 +58,7 @@ def dependents(module: str) -> set[str]:
     """Modules of the core that see `module`, straight or through others."""
     uses: dict[str, set[str]] = {}
     for path in CORE.glob("*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
+        tree = parsed(path)
         named = {node.module for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) and node.module}
         uses[path.stem] = {name.removeprefix("ibgw_tui.core.") for name in named if name.startswith("ibgw_tui.core.")}
     found = {module}

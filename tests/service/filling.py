@@ -17,8 +17,9 @@ import apsw
 
 from ibgw_tui.core.audit import GENESIS, chain_hash
 from ibgw_tui.core.lifecycle import Status
-from ibgw_tui.core.orders import Preview, canonical_json
+from ibgw_tui.core.orders import Preview
 from ibgw_tui.core.policy import FrequencyLimit, SessionLimit
+from ibgw_tui.core.written import canonical_json
 from ibgw_tui.service.hearing import hear
 from tests.makers import a_policy, usd
 from tests.service.bench_desk import BenchDesk, bench_desk, working

@@ -92,13 +92,17 @@ class MarketDesk(BenchDesk):
 
     async def settle(self, order_refs: Iterable[str]) -> None:
         """Send the cancels that were asked for, and let the market move until all of these have ended."""
-        router = self.router()
-        router._lease = await self.do(lambda: self.store.lease())
         for _ in range(10):
-            await router._cancels()
+            await self.send_cancels()
             await self.market.step()
             await self.hear_all()
         await self.look()
+
+    async def send_cancels(self) -> None:
+        """Those that were asked for and not sent yet."""
+        router = self.router()
+        router._lease = await self.do(lambda: self.store.lease())
+        await router._cancels()
 
     def router(self) -> Router:
         return Router(

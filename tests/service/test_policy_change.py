@@ -62,7 +62,7 @@ async def test_the_same_policy_changes_nothing(tmp_path: Path) -> None:
 
 async def test_every_decision_that_was_acted_on_can_be_made_again(tmp_path: Path) -> None:
     from ibgw_tui.core.cases import parse_case, read_json
-    from ibgw_tui.core.orders import canonical_json
+    from ibgw_tui.core.written import canonical_json
 
     async with bench_desk(tmp_path) as desk:
         record = await desk.approved()

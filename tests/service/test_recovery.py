@@ -14,9 +14,9 @@ from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.orders import BrokerOrder
 from ibgw_tui.core.records import OrderRecord
 from ibgw_tui.core.terms import Side
-from ibgw_tui.exchange.faults import Faults, PlaceFault
+from ibgw_tui.exchange.faults import CancelFault, Faults, PlaceFault
 from ibgw_tui.service.hearing import hear
-from ibgw_tui.service.reconciling import COMPARE_SECONDS
+from ibgw_tui.service.reconciling import CANCEL_SECONDS, COMPARE_SECONDS
 from ibgw_tui.service.standing import Standing, standing
 from tests.service.bench_desk import bench_desk, fill, working
 from tests.service.markets import FILLS, RESTS, MarketDesk, at_market, market_desk
@@ -448,3 +448,37 @@ async def test_a_router_that_starts_finds_what_the_dead_one_left(tmp_path: Path)
             await asyncio.gather(running, return_exceptions=True)
         switch = await desk.do(lambda: desk.store.latest_audit("switch.closed"))
         assert switch is not None and switch.body["epoch"] == 1, "the file's closing was made to last"
+
+
+# ---- a cancel is never in doubt: it can be sent again, and it is
+
+
+async def test_a_cancel_that_was_lost_on_the_way_is_sent_again(tmp_path: Path) -> None:
+    async with market_desk(tmp_path, opened=True) as desk:
+        record = await desk.working()
+        desk.market.set_faults(Faults(cancel=CancelFault.LOST))
+        await desk.do(lambda: desk.review.ask_cancel(record.order_ref))
+        await desk.send_cancels()
+        desk.market.set_faults(Faults())
+        await desk.market.step()
+        desk.pass_time(CANCEL_SECONDS - 1)
+        await desk.look()
+        assert (await desk.read(record.order_ref)).cancel_sent_at is not None, "it may still be on its way"
+        desk.pass_time(COMPARE_SECONDS)
+        await desk.look_again()
+        found = await desk.read(record.order_ref)
+        assert (found.status, found.cancel_sent_at) == (Status.CANCEL_REQUESTED, None)
+        await desk.settle([record.order_ref])
+        assert (await desk.read(record.order_ref)).status is Status.CANCELLED
+        kinds = [entry.kind for entry in await desk.entries(record.order_ref)]
+        assert kinds[-5:] == ["order.ask_cancel", "cancel.sent", "cancel.lost", "cancel.sent", "order.cancel"]
+
+
+async def test_a_cancel_that_the_broker_has_is_not_sent_again(tmp_path: Path) -> None:
+    async with market_desk(tmp_path, opened=True) as desk:
+        record = await desk.working()
+        await desk.do(lambda: desk.review.ask_cancel(record.order_ref))
+        await desk.send_cancels()
+        desk.pass_time(CANCEL_SECONDS + COMPARE_SECONDS)
+        await desk.look_again()  # the market did not move: it is pending there
+        assert (await desk.read(record.order_ref)).cancel_sent_at is not None

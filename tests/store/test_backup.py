@@ -19,7 +19,7 @@ from ibgw_tui.store import OrderStore
 from ibgw_tui.store.audit_file import AuditFile
 from ibgw_tui.store.backup import back_up
 from ibgw_tui.store.inspection import verified
-from ibgw_tui.store.migration import VERSION
+from ibgw_tui.store.recognition import VERSION
 from ibgw_tui.store.replay import Replay
 from ibgw_tui.store.restoring import Restored, _alone, _exchange, look_before, restore
 from tests.makers import SettableClock

@@ -13,6 +13,7 @@ from ibgw_tui.core.audit import GENESIS, chain_hash, entry_bytes
 from ibgw_tui.core.errors import ErrorCode, OrderStoreError, SettingsError
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.store import OrderStore, migration
+from ibgw_tui.store.recognition import APPLICATION_ID
 from ibgw_tui.store.schema import FIRST, MIGRATIONS
 from tests.makers import NOON, SettableClock, an_intent, usd
 from tests.store._helpers import DATABASE, a_store, stage, started
@@ -40,7 +41,7 @@ def a_first_file(folder: Path) -> None:
             "INSERT INTO executions VALUES (?, 1, ?, '100', 1, ?, ?, 'USD')",
             (exec_id, quantity, replaced_by, commission),
         )
-    old.execute(f"PRAGMA application_id = {migration.APPLICATION_ID}")
+    old.execute(f"PRAGMA application_id = {APPLICATION_ID}")
     old.execute("PRAGMA user_version = 1")
     old.close()
 

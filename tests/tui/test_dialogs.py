@@ -699,6 +699,30 @@ async def test_rejecting_by_a_code(keys: list[str]) -> None:
     assert app.answers == [RejectAnswer(*REASONS[2])]
 
 
+@pytest.mark.parametrize("words", ["2 shares please", "100 is too much", "12 shares, not 21", "5% below"])
+async def test_words_may_begin_with_a_number(words: str) -> None:
+    """A digit alone chooses a code; what goes on as a number was meant as words, and not one digit of it is lost."""
+    dialog = RejectScreen(samples.a_ticket())
+    async with shown(dialog, (80, 24)) as (app, pilot):
+        await pilot.pause(0.3)
+        await type_in(pilot, words)
+        assert "▶" not in text_of(app)
+        await pilot.press("enter")
+        await wait(pilot, "the answer", lambda: bool(app.answers))
+    assert app.answers == [RejectAnswer("OPERATOR_REJECTED", words)]
+
+
+@pytest.mark.parametrize("keys", ["2too many", "32too many"])
+async def test_a_code_and_words(keys: str) -> None:
+    dialog = RejectScreen(samples.a_ticket())
+    async with shown(dialog, (80, 24)) as (app, pilot):
+        await pilot.pause(0.3)
+        await type_in(pilot, keys)
+        await pilot.press("enter")
+        await wait(pilot, "the answer", lambda: bool(app.answers))
+    assert app.answers == [RejectAnswer("SIZE_TOO_LARGE", "too many")]
+
+
 async def test_rejecting_needs_a_reason() -> None:
     dialog = RejectScreen(samples.a_ticket())
     async with shown(dialog, (80, 24)) as (app, pilot):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from ibgw_tui.core.errors import OrderStoreError
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.service.views import OrderRow, Ticket
 from ibgw_tui.tui.feed import EVERY, TICKET_EVERY, problem_of
+from ibgw_tui.tui.remembered import Memory
 from ibgw_tui.tui.screens.orders import OrdersScreen
 from tests.tui.fake_desk import FakeDesk, StandingClock, TickingClock, a_busy_desk
 from tests.tui.helpers import running, screen_text, shows, until
@@ -85,6 +87,42 @@ async def test_a_screen_that_cannot_be_drawn_once_does_not_end_the_feed(
         desk.stage("MSFT", order_ref="after")
         await until(pilot, lambda: app.select("after"), "the order staged since")
         await until(pilot, lambda: "FEED DOWN" not in screen_text(app), "the feed to be up again")
+
+
+async def test_remembering_the_screen_does_not_end_the_reading(tmp_path: Path) -> None:
+    """Saving what is remembered cancelled every worker of its group, the feed among them: the screen went quietly old."""
+    desk, file = a_busy_desk(), tmp_path / "terminal.json"
+    async with running(desk, memory=Memory(file)) as (app, pilot):
+        await pilot.press("2", "1")
+        await until(pilot, lambda: file.exists() and not app.memory.is_due, "the file")
+        await desk.close_switch("drill")
+        await shows(pilot, "KILL SWITCH CLOSED")
+
+
+async def test_remembering_the_screen_takes_no_answer_away(tmp_path: Path) -> None:
+    desk, file = a_busy_desk(), tmp_path / "terminal.json"
+    async with running(desk, memory=Memory(file)) as (app, pilot):
+        await until(pilot, lambda: app.displayed_ref is not None, "a ticket")
+        ref = app.displayed_ref
+        assert ref is not None
+        await pilot.press("r")
+        await shows(pilot, "in words")
+        app.memory.note(split=60)
+        await until(pilot, lambda: file.exists() and not app.memory.is_due, "the file")
+        await pilot.press("5", "enter")
+        await until(pilot, lambda: desk.records[ref].status is Status.REJECTED, "the rejection")
+
+
+async def test_a_reading_that_was_ended_is_said_and_begun_again(caplog: pytest.LogCaptureFixture) -> None:
+    desk = a_busy_desk()
+    async with running(desk) as (app, pilot):
+        for worker in list(app.workers):
+            if worker.name == "feed":
+                worker.cancel()
+        await until(pilot, lambda: "reading the desk failed: it had ended" in caplog.text, "the line in the log")
+        desk.stage("MSFT", order_ref="after")
+        await until(pilot, lambda: app.select("after"), "the order staged since")
+        assert "FEED DOWN" not in screen_text(app)
 
 
 async def test_a_failure_before_the_first_reading_is_said_too() -> None:

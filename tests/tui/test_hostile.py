@@ -18,6 +18,7 @@ from ibgw_tui.core.orders import Preview
 from ibgw_tui.core.records import LeaseState
 from ibgw_tui.tui.arming import DeadTime
 from ibgw_tui.tui.safe import fit, safe, safe_line
+from tests.sources import parsed
 from tests.tui.fake_desk import FakeDesk, a_busy_desk
 from tests.tui.helpers import running, screen_text, settled, shows, until
 
@@ -187,7 +188,7 @@ FILES = sorted(Path(ibgw_tui.tui.__file__).parent.rglob("*.py"))
 @pytest.mark.parametrize("path", FILES, ids=lambda path: path.stem)
 def test_no_bare_text_and_no_markup_reaches_a_widget(path: Path) -> None:
     """`Static("...")`, `update(f"...")` and border titles take Content here, never a `str`."""
-    tree = ast.parse(path.read_text(encoding="utf-8"))
+    tree = parsed(path)
     for call in calls_to(tree, "from_markup", "from_text", "Label", "Button", "RichLog", "Log", "notify", "Text"):
         pytest.fail(f"{path.name}:{call.lineno} uses something that reads markup")
     for call in calls_to(tree, "Static", "update"):
@@ -210,7 +211,7 @@ def test_the_terminal_does_not_read_the_clock_or_make_identities() -> None:
 
 def test_no_class_is_longer_than_300_lines() -> None:
     for path in FILES:
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        for node in ast.walk(parsed(path)):
             if isinstance(node, ast.ClassDef) and node.end_lineno is not None:
                 assert node.end_lineno - node.lineno < 300, f"{path.name}: {node.name}"
 

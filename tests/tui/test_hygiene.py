@@ -149,7 +149,7 @@ def test_a_guard_that_is_not_needed_writes_nothing(capfd: pytest.CaptureFixture[
 
 async def test_stalls_are_counted_and_reported() -> None:
     stalls: list[float] = []
-    watch = LoopWatch(stalls.append)
+    watch = LoopWatch(stalls.append, lambda: 0.0)
     watch.start()
     await asyncio.sleep(0.12)
     time.sleep(0.45)
@@ -165,7 +165,7 @@ async def test_stalls_are_counted_and_reported() -> None:
 
 
 def test_small_lags_are_counted_in_their_place() -> None:
-    watch = LoopWatch(lambda _: None)
+    watch = LoopWatch(lambda _: None, lambda: 0.0)
     for late in (0.001, 0.02, 0.1, 0.3):
         watch.note(late)
     assert (watch.lag.looks, watch.lag.over_16_ms, watch.lag.over_250_ms) == (4, 3, 1)

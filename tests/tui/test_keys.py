@@ -7,7 +7,7 @@ from textual.app import App
 from textual.dom import DOMNode
 
 from ibgw_tui.tui.app import DeskApp
-from ibgw_tui.tui.keys import BY_ID, FORGED, KEYS, Group, Key, Place, bindings, grouped, markdown_table
+from ibgw_tui.tui.keys import BY_ID, FORGED, KEYS, Group, Key, Place, bindings, grouped, markdown_names, markdown_table
 from ibgw_tui.tui.screens.audit import AuditScreen
 from ibgw_tui.tui.screens.blotter import BlotterScreen
 from ibgw_tui.tui.screens.board import BoardScreen
@@ -75,11 +75,12 @@ def test_bindings_carry_identity_for_keymaps() -> None:
     assert all(binding.id for place in Place for binding in bindings(place))
 
 
-def test_help_and_readme_have_every_key_once() -> None:
-    table = markdown_table()
+def test_help_has_every_key_once_the_guide_has_all_and_the_readme_those_that_decide_and_stop() -> None:
+    table, guide = markdown_table(), markdown_names()
     told = [key for _, keys in grouped() for key in keys]
     assert [key.id for key in told] == [key.id for group in Group for key in KEYS
                                         if key.group is group and key.place not in (Place.TICKET, Place.PAGE)]  # fmt: skip
     for key in told:
-        assert key.help in table
+        assert (key.help in table) is (key.group in (Group.DECIDE, Group.STOP))
+        assert key.help in guide
     assert all(line.count("|") - line.count("\\|") == 3 for line in table.splitlines())

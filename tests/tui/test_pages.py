@@ -12,7 +12,9 @@ from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.policy import Override
 from ibgw_tui.service.pages import NO_SETTINGS
 from ibgw_tui.tui.app import DeskApp
-from ibgw_tui.tui.keys import BY_ID
+from ibgw_tui.tui.jumping import VIEW_NAMES
+from ibgw_tui.tui.keys import BY_ID, KEYS
+from ibgw_tui.tui.palette import SCREENS
 from ibgw_tui.tui.screens.page import PageScreen
 from ibgw_tui.tui.widgets.view_bar import VIEWS, ViewBar, tabs
 from tests.tui.fake_desk import POLICY, FakeDesk, a_busy_desk
@@ -32,6 +34,14 @@ def page_of(app: DeskApp) -> PageScreen[Any]:
 
 async def in_view(app: DeskApp, pilot: Any, view: str) -> None:
     await until(pilot, lambda: app.view is not None and app.view.view == view, view)
+
+
+def test_every_screen_is_in_every_table() -> None:
+    views = [view for view, _ in VIEWS]
+    app = DeskApp(FakeDesk())
+    assert [key.action for key in KEYS if key.action.startswith("view(")] == [f"view('{view}')" for view in views]
+    assert [view for _, _, view in SCREENS] == views == [view for view, _ in VIEW_NAMES]
+    assert set(views) <= set(app._modes)
 
 
 async def test_every_screen_is_reached_by_key_mouse_and_palette() -> None:

@@ -17,6 +17,7 @@ from rich.cells import cell_len
 
 import ibgw_tui.tui
 from ibgw_tui.tui.app import DeskApp
+from tests.sources import parsed
 from tests.tui.fake_desk import FakeDesk
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -126,6 +127,8 @@ RULES: dict[str, tuple[str, tuple[str, ...]]] = {
         "tests.tui.test_screens::test_clock_ages_and_countdowns_go_on_by_themselves",
         "tests.tui.test_smooth::test_a_stall_is_told_as_stale_and_goes_away",
         "tests.tui.test_feed::test_a_desk_that_does_not_answer_is_down_and_readings_never_overlap",
+        "tests.tui.test_feed::test_remembering_the_screen_does_not_end_the_reading",
+        "tests.tui.test_feed::test_a_reading_that_was_ended_is_said_and_begun_again",
         "tests.tui.test_deciding::test_nothing_is_approved_while_the_feed_is_down",
     )),
     "R17": ("side, quantity and mode are words, marks and places, not only colours", (
@@ -271,7 +274,7 @@ def collected(module: str) -> frozenset[str]:
     if not path.exists():
         return frozenset()
     found = set()
-    for node in ast.parse(path.read_text(encoding="utf-8")).body:
+    for node in parsed(path).body:
         if (isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("test_")) or (
             isinstance(node, ast.ClassDef) and node.name.startswith("Test")
         ):
@@ -304,7 +307,7 @@ def test_a_name_that_is_no_test_is_found() -> None:
 
 
 def trees() -> list[tuple[Path, ast.Module]]:
-    return [(path, ast.parse(path.read_text(encoding="utf-8"))) for path in FILES]
+    return [(path, parsed(path)) for path in FILES]
 
 
 def test_nothing_moves_by_itself() -> None:
@@ -348,3 +351,12 @@ def test_no_dialog_is_opened_by_a_focus_event() -> None:
             ):
                 called = {part.attr for part in ast.walk(node) if isinstance(part, ast.Attribute)}
                 assert not called & OPENS, f"{path.name}: {node.name}"
+
+
+def test_an_exclusive_worker_names_its_group() -> None:
+    """It cancels all others of its group; in the group of everybody it would end the feed and open questions."""
+    for path, tree in trees():
+        for node in ast.walk(tree):
+            if isinstance(node, ast.Call):
+                words = {word.arg for word in node.keywords}
+                assert "exclusive" not in words or "group" in words, f"{path.name}: line {node.lineno}"

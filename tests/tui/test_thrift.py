@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.style import Style
 from textual.strip import Strip
 
-from ibgw_tui.tui.thrift import thrifty, thrifty_driver
+from ibgw_tui.tui.thrift import thrifty
 
 COLUMNS, ROWS = 24, 6
 COLOURS = st.sampled_from([None, "default", "red", "bright_blue", "color(123)", "#102030", "#fedcba"])
@@ -81,15 +81,3 @@ def _sorted(style: str) -> str:
 @pytest.mark.parametrize("odd", ["\x1b[38;9m x\x1b[0m", "\x1b[1mx", "\x1b[73mx\x1b[0m", "\x1b[38mx\x1b[0m"])
 def test_what_is_not_understood_stays_as_it_is(odd: str) -> None:
     assert thrifty(odd) == odd
-
-
-def test_a_driver_writes_through_it() -> None:
-    class Plain:
-        written = ""
-
-        def write(self, data: str) -> None:
-            self.written += data
-
-    driver = thrifty_driver(Plain)()
-    driver.write("\x1b[1ma\x1b[0m\x1b[1mb\x1b[0m")
-    assert driver.written == "\x1b[1mab\x1b[0m"

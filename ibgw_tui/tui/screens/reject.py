@@ -53,16 +53,31 @@ class RejectAnswer:
 
 
 class ReasonInput(Input):
-    """While it is empty, a digit chooses a reason instead of beginning one."""
+    """While it is empty, a digit chooses a reason instead of beginning one.
+
+    What goes on like a number ("2 shares", "100", "5%") was the beginning of the words: the digits go back into them.
+    """
+
+    _digits = ""
+    """Those that chose so far, in case they were meant as words."""
 
     async def _on_key(self, event: events.Key) -> None:
-        if not isinstance(self.screen, RejectScreen):
+        if not isinstance(self.screen, RejectScreen) or self.value:
             return
         digits = "123456789"[: len(self.screen.reasons)]
-        if not self.value and event.character and event.character in digits:
+        if event.key in ("up", "down") or not event.character:
+            self._digits = ""
+        elif event.character in digits:
             event.stop()
             event.prevent_default()
+            self._digits += event.character
             self.screen.choose(digits.index(event.character))
+        elif event.is_printable:
+            if self._digits and not event.character.isalpha():
+                self.value = self._digits
+                self.cursor_position = len(self.value)
+                self.screen.choose(None)
+            self._digits = ""
 
 
 class RejectScreen(TextScreen[RejectAnswer]):
@@ -121,9 +136,9 @@ class RejectScreen(TextScreen[RejectAnswer]):
             rows.append(Content.assemble((f"{mark} {at + 1} {code:<26}", style), (words, style or MUTED)))
         return Content("\n").join(rows)
 
-    def choose(self, at: int) -> None:
-        """Put the mark on a reason."""
-        self.chosen = at % len(self.reasons)
+    def choose(self, at: int | None) -> None:
+        """Put the mark on a reason, or take it away."""
+        self.chosen = None if at is None else at % len(self.reasons)
         self.query_one("#codes", Static).update(self._list(), layout=False)
 
     def arrow(self, step: int) -> None:

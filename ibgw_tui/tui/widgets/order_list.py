@@ -78,12 +78,12 @@ class OrderList(LineList[OrderRow]):
         )
 
     def line(self, row: str, *, cursor: bool) -> Content:
-        value, width = self.rows.value(row), self.line_width
+        value = self.rows.value(row)
         if self.rows.is_gone(row):
             fate = self._fates.get(row)
-            return tombstone_line(value, fate, self._columns, self._clock(), cursor=cursor, width=width)
+            return tombstone_line(value, fate, self._columns, self._clock(), cursor=cursor, width=self.line_width)
         marked = row in self._marked
-        return order_line(value, self._columns, self._clock(), cursor=cursor, width=width, marked=marked)
+        return order_line(value, self._columns, self._clock(), cursor=cursor, marked=marked)
 
     def on_resize(self, event: events.Resize) -> None:
         self._columns = fitting(self._all_columns, self.line_width)
