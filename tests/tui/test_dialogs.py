@@ -764,6 +764,35 @@ async def test_opening_the_switch_takes_a_reason_and_the_phrase() -> None:
         await wait(pilot, "the answer", lambda: app.answers == [Words("all is well")])
 
 
+@pytest.mark.parametrize("kind", ["open the switch", "reject"])
+async def test_a_question_in_words_is_not_answered_in_a_window_that_cannot_show_it(kind: str) -> None:
+    switch = OpenSwitchScreen(makers.a_switch(KillSwitch.CLOSED))
+    dialog: Any = switch if kind == "open the switch" else RejectScreen(samples.a_ticket())
+    async with shown(dialog, (120, 40)) as (app, pilot):
+        await pilot.pause(0.4)
+        await pilot.resize_terminal(60, 12)
+        await wait(pilot, "the size to be said", lambda: "60x12: answering needs 80x24" in text_of(app))
+        for word in ("because", "OPEN"):
+            await pilot.press(*word, "enter")
+        await pilot.pause(0.3)
+        assert app.answers == []
+        await pilot.resize_terminal(120, 40)
+        await wait(pilot, "the size to be enough", lambda: "answering needs" not in text_of(app))
+        await pilot.press("escape", "escape")
+        await wait(pilot, "closing", lambda: app.answers == [None])
+
+
+async def test_the_field_that_has_the_keys_is_always_in_sight() -> None:
+    dialog = OpenSwitchScreen(makers.a_switch(KillSwitch.CLOSED), [f"{at}: {'long words ' * 40}" for at in range(5)])
+    async with shown(dialog, (80, 24)) as (_, pilot):
+        for name in ("reason", "phrase"):
+            field = dialog.query_one(f"#{name}", Input)
+            field.focus()
+            await wait(pilot, f"{name} to be in sight", lambda: dialog.region.contains_region(field.region))  # noqa: B023
+            visible = dialog.query_one("#frame").region
+            assert visible.contains_region(field.region)
+
+
 async def test_what_stands_against_opening_is_shown_and_takes_a_longer_phrase() -> None:
     against = ("1 order in doubt: o-1 [/red] \x1b[2J", *(f"trouble {number}" for number in range(7)))
     dialog = OpenSwitchScreen(makers.a_switch(KillSwitch.CLOSED), against)
