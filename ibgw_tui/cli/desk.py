@@ -6,6 +6,7 @@ import click
 
 from ibgw_tui.cli import sheets
 from ibgw_tui.cli.commands import Globals, command
+from ibgw_tui.cli.person import require_screen
 from ibgw_tui.cli.session import as_desk, load
 from ibgw_tui.service import documents
 
@@ -39,6 +40,7 @@ def status(state: Globals) -> None:
 )
 def tui(state: Globals, read_only: bool, enable_live: bool) -> int:
     loaded = load(state)
+    require_screen("start it in a terminal; `ibgw router`, `ibgw status` and `ibgw list` work without one")
     from ibgw_tui.tui.run import run_terminal
 
     return run_terminal(loaded, read_only=read_only, enable_live=enable_live)
@@ -97,6 +99,8 @@ def router(state: Globals, enable_live: bool) -> None:
     help="ibkr: the same market behind a simulated TWS, over its wire protocol.",
 )
 def demo(state: Globals, headless: bool, seed: int, mode: str, backend: str) -> int:
+    if not headless:
+        require_screen("start it in a terminal, or with --headless")
     from ibgw_tui.demo.run import run_demo
 
     return run_demo(headless=headless, as_json=state.as_json, seed=seed, mode=mode, backend=backend, quiet=state.quiet)

@@ -13,6 +13,7 @@ import click
 from ibgw_tui.cli import sheets
 from ibgw_tui.cli.commands import Globals, Group, command
 from ibgw_tui.cli.exits import Exit
+from ibgw_tui.cli.moments import Seconds
 from ibgw_tui.cli.output import Console
 from ibgw_tui.cli.person import require_phrase, require_terminal
 from ibgw_tui.cli.session import as_agent, as_desk, say_home
@@ -62,7 +63,7 @@ def status(state: Globals) -> None:
 @click.option("--cancel-working", is_flag=True, help="Ask for the cancel of every order at the broker.")
 @click.option(
     "--wait",
-    type=click.FloatRange(min=0, max=3600),
+    type=Seconds(3600),
     metavar="SECONDS",
     help=f"How long to wait for the broker's word on each cancel (default {WAIT_SECONDS:.0f}).",
 )

@@ -1,9 +1,13 @@
-"""Moments as a person types them: `30d` ago, a date, or a time with a zone."""
+"""Moments and durations as a person types them: `30d` ago, a date, a time with a zone; so many seconds."""
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, date, datetime, time, timedelta
+from typing import Any
+
+import click
 
 from ibgw_tui.core.errors import InvalidRequest
 from ibgw_tui.core.text import one_line
@@ -31,3 +35,18 @@ def moment(option: str, text: str | None, now: datetime) -> datetime | None:
         raise InvalidRequest(
             f"{option}: {one_line(text, 40)!r} is not a time ({error})", user_action=f"give {HOW}"
         ) from error
+
+
+class Seconds(click.FloatRange):
+    """So many seconds: at least none, and a number. (NaN is neither below a bound nor above one.)"""
+
+    name = "seconds"
+
+    def __init__(self, most: float | None = None) -> None:
+        super().__init__(min=0, max=most)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        seconds = float(super().convert(value, param, ctx))
+        if math.isnan(seconds):
+            self.fail(f"{value!r} is no number of seconds.", param, ctx)
+        return seconds

@@ -10,6 +10,7 @@ import click
 from ibgw_tui.cli import sheets
 from ibgw_tui.cli.commands import Globals, command
 from ibgw_tui.cli.exits import Exit
+from ibgw_tui.cli.moments import Seconds
 from ibgw_tui.cli.order_input import check_request, read_order_file
 from ibgw_tui.cli.orders import agent_option, as_json, intent_options, stage_one
 from ibgw_tui.cli.session import as_adviser, as_agent, load
@@ -88,9 +89,7 @@ def revise(state: Globals, ref: str, key: str | None, agent: str, **flags: Any) 
 @click.option("--approval-id", required=True, metavar="ID", help="The operator's approval.")
 @click.option("--idempotency-key", required=True, metavar="KEY", help="Asking again with it is safe.")
 @click.option("--enable-live", is_flag=True, help="Allow a live order in this invocation.")
-@click.option(
-    "--wait", type=click.FloatRange(min=0, max=3600), default=0.0, metavar="SECONDS", help="Wait until it was sent."
-)
+@click.option("--wait", type=Seconds(3600), default=0.0, metavar="SECONDS", help="Wait until it was sent.")
 def submit(state: Globals, account: str, approval_id: str, idempotency_key: str, enable_live: bool, wait: float) -> int:
     from ibgw_tui.wiring.submit_side import open_submit_side
 

@@ -10,6 +10,7 @@ import click
 from ibgw_tui.cli import sheets
 from ibgw_tui.cli.commands import Globals, command
 from ibgw_tui.cli.exits import AFTER_WAITING, Exit
+from ibgw_tui.cli.moments import Seconds
 from ibgw_tui.cli.order_input import check_request, read_order_file
 from ibgw_tui.cli.session import as_agent
 from ibgw_tui.core.errors import InvalidRequest
@@ -195,7 +196,7 @@ def show(state: Globals, ref: str) -> None:
 )
 @click.argument("ref")
 @click.option("--for", "event", type=click.Choice(["decision", "end"]), default="decision", show_default=True)
-@click.option("--timeout", type=click.FloatRange(min=0), default=60.0, show_default=True, help="Seconds to wait.")
+@click.option("--timeout", type=Seconds(), default=60.0, show_default=True, help="Seconds to wait.")
 def wait(state: Globals, ref: str, event: str, timeout: float) -> int:
     undecided = frozenset({Status.STAGED, Status.PENDING, Status.STALE})
     waiting_in = undecided if event == "decision" else frozenset(Status) - TERMINAL - {Status.CHANGES_REQUESTED}

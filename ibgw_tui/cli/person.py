@@ -6,13 +6,25 @@ import sys
 from collections.abc import Sequence
 
 from ibgw_tui.cli.commands import Globals
-from ibgw_tui.core.errors import NotPermitted
+from ibgw_tui.core.errors import InvalidRequest, NotPermitted
 
 
 def require_terminal(state: Globals, what: str, remedy: str) -> None:
     """Raises NotPermitted, with `what` as its sentence, unless a person sits there."""
-    if state.no_input or not (sys.stdin.isatty() and sys.stderr.isatty()):
+    if state.no_input or not has_screen():
         raise NotPermitted(what, user_action=remedy)
+
+
+def require_screen(otherwise: str) -> None:
+    """Raises InvalidRequest where a screen would be drawn for nobody: keys come from stdin, the picture goes to stderr."""
+    if not has_screen():
+        raise InvalidRequest(
+            "a screen needs a terminal: standard input or standard error is none", user_action=otherwise
+        )
+
+
+def has_screen() -> bool:
+    return sys.stdin.isatty() and sys.stderr.isatty()
 
 
 def require_phrase(phrase: str, lines: Sequence[str], purpose: str, otherwise: str) -> None:

@@ -36,8 +36,12 @@ def connect(path: Path) -> int:
                 data = b""
             if not data:
                 return 0
-            sys.stdout.buffer.write(data)
-            sys.stdout.buffer.flush()
+            try:
+                sys.stdout.buffer.write(data)
+                sys.stdout.buffer.flush()
+            except BrokenPipeError:  # the client has gone: an end like any other
+                os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+                return 0
 
 
 def _outward(line: socket.socket) -> None:

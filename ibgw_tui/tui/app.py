@@ -269,7 +269,7 @@ class DeskApp(App[int]):
     def check_action(self, action: str, parameters: tuple[object, ...]) -> bool | None:
         if action == "kill":
             # Closing works over any dialog. Opening asks, and one question is open at a time.
-            return self.session.switch_open or self.session.desk is None or not self.dialog_is_open
+            return self.session.may_be_open or not self.dialog_is_open
         return super().check_action(action, parameters)
 
     def action_kill(self) -> None:

@@ -44,6 +44,8 @@ STALL = 0.25
 """A loop that was away for longer has keys waiting that were typed blindly."""
 BEAT = 0.05
 """How often the screen sends Tick while a confirmation is open."""
+LATE = 2 * BEAT
+"""A beat that comes later may have overtaken a key that arrived before it: it confirms nothing, the next one may."""
 TYPING_GAP = 0.015
 """Typed values: characters that come faster than any hand come from a paste. They are refused."""
 MAX_TYPED = 20
@@ -214,6 +216,20 @@ class Resumed:
 
 
 @dataclass(frozen=True, slots=True)
+class Comparing:
+    """What is displayed has not been compared with the newest facts yet."""
+
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """It has been, and nothing differed. Only this lifts `Comparing`."""
+
+    now: float
+
+
+@dataclass(frozen=True, slots=True)
 class Stall:
     """Something else measured that the loop was away."""
 
@@ -250,6 +266,8 @@ Event = (
     | Redrawn
     | Suspended
     | Resumed
+    | Comparing
+    | Compared
     | Stall
     | TicketChanged
     | Expired
@@ -257,6 +275,7 @@ Event = (
 )
 
 NO_FOCUS = "the terminal has no focus"
+UNCOMPARED = "the newest facts are being read"
 
 
 def opened(digest: str, at: float, plan: Plan = Plan()) -> State:
@@ -271,10 +290,11 @@ def step(state: State, event: Event) -> State:
         return state
     if isinstance(event, Painted):
         return _painted(state, event)
+    late = event.now - state.beat_at > LATE
     state = _on_time(state, event.now)
     match event:
         case Tick(now):
-            return _settle(state, now)
+            return state if late else _settle(state, now)
         case Key():
             return _key(state, event)
         case Paste(arrival, _):
@@ -293,8 +313,12 @@ def step(state: State, event: Event) -> State:
         case Suspended(_, what):
             return _impeded(state, what)
         case Resumed(_, note):
-            kept = frozenset(i for i in state.impediments if i == NO_FOCUS or i.startswith(_SIZE))
+            kept = frozenset(i for i in state.impediments if i in (NO_FOCUS, UNCOMPARED) or i.startswith(_SIZE))
             return _anew(replace(state, impediments=kept), note)
+        case Comparing():
+            return _impeded(state, UNCOMPARED)
+        case Compared():
+            return _freed(state, UNCOMPARED, "")
         case Stall(milliseconds, _):
             return _anew(state, _stalled(milliseconds)) if milliseconds > STALL * 1000 else state
         case TicketChanged(what, _):

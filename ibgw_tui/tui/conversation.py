@@ -17,7 +17,7 @@ from textual.screen import Screen
 
 from ibgw_tui.core.errors import GatewayError
 from ibgw_tui.service.views import OrderRow
-from ibgw_tui.tui.arming import DEAD_TIME
+from ibgw_tui.tui.arming import DeadTime
 from ibgw_tui.tui.feed import problem_of
 from ibgw_tui.tui.present import SIDES, STATUSES, Tone, number
 from ibgw_tui.tui.screens.confirm import ConfirmScreen
@@ -31,6 +31,9 @@ PACE_SECONDS = 0.25
 
 Refs = str | tuple[str, ...]
 """The order, or the orders, that an act is about."""
+
+
+LOOK_FIRST = "Look at its status before you do anything again; the audit log, key 3, has what was recorded"
 
 
 class Host(Protocol):
@@ -57,18 +60,28 @@ class Conversation:
         self._host = host
         self._monotonic = monotonic
         self.is_asking = False
-        self._dead_until = 0.0
+        self._shown = 0
+        self._dead = DeadTime()
 
     async def answer_to(self, screen: Screen[Answer]) -> Answer | None:
         """Show a dialog and wait for its answer."""
-        return await self._host.ask(screen)
+        self._shown += 1
+        try:
+            return await self._host.ask(screen)
+        finally:
+            self._shown -= 1
+
+    @property
+    def is_shown(self) -> bool:
+        """Whether a dialog is open. While something is asked and none is, the desk owes an answer."""
+        return self._shown > 0
 
     def start(self, work: Coroutine[Any, Any, None], name: str) -> None:
         """Run in the background without a question."""
         self._host.start(work, name)
 
     def question(self, title: str, lines: Sequence[str], verb: str) -> ConfirmScreen:
-        return ConfirmScreen(title, lines, confirm_key="Y", verb=verb, clock=self.session.port.clock)
+        return ConfirmScreen(title, lines, verb=verb, clock=self.session.port.clock)
 
     def may_ask(self, act: str) -> bool:
         if self.is_asking:
@@ -77,7 +90,7 @@ class Conversation:
 
     def may_act(self, act: str, *, dead_time: bool = True) -> bool:
         """Whether deciding keys mean anything now; says why not, except in the moment after a decision."""
-        if dead_time and self._monotonic() < self._dead_until:
+        if dead_time and self._dead.drops(self._monotonic()):
             return False
         if self.session.port.read_only:
             self.say(f"{act}: this terminal is read-only; start `ibgw tui` without --read-only", Tone.WARN)
@@ -96,7 +109,7 @@ class Conversation:
             await flow
         finally:
             self.is_asking = False
-            self._dead_until = self._monotonic() + DEAD_TIME
+            self._dead.decided(self._monotonic())
 
     def act(self, call: Awaitable[Answer], failed: str, done: Callable[[Answer], str], ref: Refs) -> None:
         async def flow() -> None:
@@ -106,21 +119,23 @@ class Conversation:
 
         self._host.start(flow(), "act")
 
-    async def call(self, call: Awaitable[Answer], failed: str, ref: Refs = ()) -> Answer | None:
-        """Await the desk's answer. A refusal is said in its words; anything else is not known, and said so."""
+    async def call(
+        self, call: Awaitable[Answer], failed: str, ref: Refs = (), *, unknown: str = "", remedy: str = LOOK_FIRST
+    ) -> Answer | None:
+        """Await the desk's answer. A refusal is said in its words; anything else is not known, and said so.
+
+        `unknown` says what is not known then, and `remedy` what to do; the latter also after a refusal if it is given.
+        """
         answer: Answer | None = None
         refs = (ref,) if isinstance(ref, str) else ref
         try:
             answer = await call
         except GatewayError as error:
-            self.say(f"{failed}: {problem_of(error)}", Tone.REFUSE)
+            more = "" if remedy is LOOK_FIRST else f". {remedy}"
+            self.say(f"{failed}: {problem_of(error)}{more}", Tone.REFUSE)
         except Exception as error:  # noqa: BLE001  whatever it was: the operator must know that nothing is known
-            self.say(
-                f"{failed.split(':')[0]}: UNKNOWN what came of it ({problem_of(error)}). Look at its status before "
-                "you do anything again; the audit log, key 3, has what was recorded",
-                Tone.ALARM,
-            )
-            self.session.unknown.update(refs)
+            what = unknown or f"{failed.split(':')[0]}: UNKNOWN what came of it"
+            self.not_known(f"{what} ({problem_of(error)}). {remedy}", refs)
         self.session.in_flight.difference_update(refs)
         self._host.reread()
         return answer
@@ -132,6 +147,11 @@ class Conversation:
         except Exception as error:  # noqa: BLE001  whatever it was: the review says by itself what stands against it
             log.info("no pace on this review: %s", problem_of(error))
             return ()
+
+    def not_known(self, text: str, refs: tuple[str, ...]) -> None:
+        """Nobody can say what came of an act. Its orders are left alone until the desk was read again."""
+        self.session.unknown.update(refs)
+        self.say(text, Tone.ALARM)
 
     def reread(self) -> None:
         """Read the desk again now: something was done."""

@@ -7,7 +7,7 @@ from ibgw_tui.core.edits import differences
 from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, Status
 from ibgw_tui.service.views import OrderRow, Ticket
 from ibgw_tui.tui.batching import Batching
-from ibgw_tui.tui.conversation import Conversation
+from ibgw_tui.tui.conversation import LOOK_FIRST, Conversation
 from ibgw_tui.tui.port import ApprovalVerdict
 from ibgw_tui.tui.present import STATUSES, Tone, countdown
 from ibgw_tui.tui.screens.approve import ApproveScreen
@@ -154,7 +154,11 @@ class Deciding:
 
     async def _edit(self, ticket: Ticket) -> None:
         ref = ticket.record.order_ref
-        revision = await self._talk.answer_to(EditScreen(ticket, self._session.port.edit))
+        screen = EditScreen(ticket, self._session.port.edit)
+        revision = await self._talk.answer_to(screen)
+        if revision is None and screen.in_doubt:
+            self._talk.not_known(f"{ref}: UNKNOWN whether it was edited. {LOOK_FIRST}", (ref,))
+            return self._talk.reread()
         if revision is None:
             return self._talk.say(f"{ref}: not edited", Tone.QUIET)
         told = "; ".join(found.words for found in differences(ticket.record.intent, revision.intent))
@@ -174,13 +178,17 @@ class Deciding:
             self._session.port.recall(ref), f"{ref}: NOT RECALLED", lambda _: f"RECALLED {ref}: it waits again", ref
         )
 
-    def submit(self, row: OrderRow | None) -> None:
-        if row is None or not self._talk.may_act("submit"):
+    def submit(self, ticket: Ticket | None, row: OrderRow | None) -> None:
+        """At once, but only for the order on display: it gives up the hold-back, the way back."""
+        if row is None or not self._talk.may_act("send now"):
             return
         ref = row.order_ref
-        self._talk.act(
-            self._session.port.submit_now(ref),
-            f"{ref}: NOT SENT",
-            lambda _: f"{ref}: the router was asked to send it now, through every gate",
-            ref,
-        )
+        if ticket is None or ticket.record.order_ref != ref:
+            self._talk.say(f"{ref}: its ticket is still being read; press s again", Tone.WARN)
+        else:
+            self._talk.act(
+                self._session.port.submit_now(ref),
+                f"{ref}: NOT SENT",
+                lambda _: f"{ref}: the router was asked to send it now, through every gate",
+                ref,
+            )

@@ -71,7 +71,13 @@ class Feed:
         stop = self._session.port.listen(self.ring)
         try:
             while True:
-                await self._once()
+                try:
+                    await self._once()
+                except Exception as error:
+                    # Telling it failed: the screen could not be drawn. It is old now, and drawn again at the next try.
+                    log.exception("showing the desk failed")
+                    self._is_down(problem_of(error))
+                    await asyncio.sleep(EVERY)
                 await self._until_due()
         finally:
             stop()
@@ -159,11 +165,14 @@ class Feed:
             self._show_ticket(ref, ticket)
 
     def _down(self, problem: str) -> None:
+        self._is_down(problem)
+        self._session.on_change()
+
+    def _is_down(self, problem: str) -> None:
         health = self._session.health
         if health.problem != problem:
             log.warning("reading the desk failed: %s", problem)
         self._session.health = FeedHealth(health.down_since or self._session.now, problem, health.lag_seconds)
-        self._session.on_change()
 
     def _up(self) -> None:
         health = self._session.health

@@ -79,6 +79,11 @@ class Session:
         return self.desk is not None and self.desk.switch.state is KillSwitch.OPEN
 
     @property
+    def may_be_open(self) -> bool:
+        """Whether the kill switch is open, or may have been opened since it was read: then its key closes it."""
+        return self.switch_open or self.desk is None or self.health.down_since is not None
+
+    @property
     def may_decide(self) -> bool:
         return self.big_enough and not self.port.read_only
 
@@ -104,7 +109,9 @@ class Session:
         """What would be left alone if this terminal were closed now."""
         reasons = []
         if self.in_flight:
-            reasons.append(f"{len(self.in_flight)} approval is on its way to the desk and not answered yet.")
+            count = len(self.in_flight)
+            verb = "approval is" if count == 1 else "approvals are"
+            reasons.append(f"{count} {verb} on the way to the desk and not answered yet.")
         held, working = len(self.held_back()), len(self.at_broker())
         if self.port.is_router:
             if held:

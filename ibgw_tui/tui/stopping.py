@@ -21,6 +21,7 @@ class Stopping:
     def __init__(self, talk: Conversation) -> None:
         self._talk = talk
         self._session = talk.session
+        self._leaving = False
 
     def cancel(self, row: OrderRow | None) -> None:
         if row is None or not self._talk.may_ask("cancel"):
@@ -110,7 +111,7 @@ class Stopping:
 
     def kill(self) -> None:
         """Closing is one chord, from anywhere, with no question. Opening asks."""
-        if self._session.switch_open or self._session.desk is None:
+        if self._session.may_be_open:
             self._talk.start(self._close_switch(), "kill")
         elif self._talk.may_ask("open the kill switch"):
             self._talk.ask(self._open_switch(), "open switch")
@@ -118,7 +119,9 @@ class Stopping:
     async def _close_switch(self) -> None:
         state = await self._talk.call(
             self._session.port.close_switch("closed from the terminal"),
-            "THE KILL SWITCH WAS NOT CLOSED: run `ibgw kill close`, or make a file KILL beside the database",
+            "THE KILL SWITCH WAS NOT CLOSED",
+            unknown="UNKNOWN whether the kill switch was closed",
+            remedy="Run `ibgw kill close`, or make a file KILL beside the database",
         )
         if state is not None:
             self._switch_is(state)
@@ -151,10 +154,17 @@ class Stopping:
             quit_now()
         elif not self._talk.is_asking:
             self._talk.ask(self._leave(quit_now, reasons), "leave")
+        elif not self._talk.is_shown and not self._leaving:
+            # The desk owes an answer, perhaps for ever: that must not keep anybody here.
+            self._leaving = True
+            self._talk.start(self._leave(quit_now, reasons), "leave")
 
     async def _leave(self, quit_now: Callable[[], None], reasons: Sequence[str]) -> None:
-        if await self._talk.answer_to(self._talk.question("Leave this terminal?", reasons, "leave")):
-            quit_now()
+        try:
+            if await self._talk.answer_to(self._talk.question("Leave this terminal?", reasons, "leave")):
+                quit_now()
+        finally:
+            self._leaving = False
 
     def _switch_is(self, state: SwitchState) -> None:
         """The desk has said so just now: the header need not wait for the next reading."""

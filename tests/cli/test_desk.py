@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import subprocess
 import sys
 from pathlib import Path
 from types import SimpleNamespace
@@ -47,6 +48,24 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, module: str, name: str, answer: in
     return calls
 
 
+@pytest.fixture
+def screen(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Somebody sits before it. (What happens in a real terminal is tried in tests/pty.)"""
+    monkeypatch.setattr("ibgw_tui.cli.person.has_screen", lambda: True)
+
+
+@pytest.mark.parametrize("command", [("tui",), ("tui", "--read-only"), ("demo",)])
+def test_a_screen_is_not_drawn_for_nobody(command: tuple[str, ...], tmp_path: Path) -> None:
+    """As started by cron, or with its output in a pipe: it wrote escape sequences there until it was killed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "ibgw_tui", "--home", str(tmp_path / "desk"), *command],
+        stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=60,
+    )  # fmt: skip
+    assert done.returncode == 2 and "a screen needs a terminal" in done.stderr
+    assert "\x1b" not in done.stdout + done.stderr
+
+
+@pytest.mark.usefixtures("screen")
 def test_the_terminal_is_started_as_asked(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = stand_in(monkeypatch, "ibgw_tui.tui.run", "run_terminal", 0)
     assert cli("tui").code == 0
@@ -57,6 +76,7 @@ def test_the_terminal_is_started_as_asked(cli: Cli, monkeypatch: pytest.MonkeyPa
     ]
 
 
+@pytest.mark.usefixtures("screen")
 def test_the_demo_is_started_as_asked(cli: Cli, monkeypatch: pytest.MonkeyPatch) -> None:
     calls = stand_in(monkeypatch, "ibgw_tui.demo.run", "run_demo", 3)
     assert cli("demo", "--headless", "--seed", "7", "--mode", "live", "--json", "--quiet").code == 3

@@ -6,6 +6,7 @@ import pytest
 
 from ibgw_tui.cli.moments import moment
 from ibgw_tui.core.errors import InvalidRequest
+from tests.cli.conftest import Cli
 
 NOW = datetime(2026, 11, 23, 15, 0, tzinfo=UTC)
 
@@ -51,3 +52,12 @@ def test_what_is_none_is_named_with_what_would_be(text: str) -> None:
     with pytest.raises(InvalidRequest, match="--since") as caught:
         moment("--since", text, NOW)
     assert "30d" in caught.value.user_action
+
+
+@pytest.mark.parametrize(
+    "command", [("wait", "REF", "--timeout"), ("kill", "close", "--cancel-working", "--reason", "x", "--wait")]
+)
+@pytest.mark.parametrize("seconds", ["nan", "-1", "soon"])
+def test_seconds_are_a_number_of_them(cli: Cli, command: tuple[str, ...], seconds: str) -> None:
+    assert cli(*command, seconds).code == 2
+    assert cli("kill", "status", "--json").json["kill_switch"]["source"] == "default", "nothing was done"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from decimal import Decimal
 from functools import partial
 from pathlib import Path
@@ -165,7 +164,7 @@ async def test_the_pace_is_counted_from_the_audit_log_and_survives_a_restart(tmp
         store = OrderStore.open(desk.path, clock=desk.clock, read_only=True)
         try:
             assert Pages(store, rules=desk.rules, clock=desk.clock).pace() == expected
-            other = replace(desk.rules, operator="operator-2")
+            other = desk.rules.replaced(operator="operator-2")
             assert Pages(store, rules=other, clock=desk.clock).pace() == Pace()
         finally:
             store.close()

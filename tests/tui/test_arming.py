@@ -289,6 +289,29 @@ def test_lost_focus_holds_even_when_something_else_happens() -> None:
     assert machine.state.phase is Phase.HELD
 
 
+def test_a_late_beat_confirms_nothing_because_keys_may_wait_behind_it() -> None:
+    machine = Machine().armed()
+    machine.press("Y")
+    machine.now += QUIET + BEAT  # shorter than a stall, and long enough for a second key to wait unread
+    late = machine.now
+    assert machine.feed(Tick(late)).outcome is Outcome.NONE
+    state = machine.feed(Key("Y", "Y", late - 0.1, late))
+    assert (state.outcome, state.phase) == (Outcome.NONE, Phase.DWELLING)
+
+
+def test_nothing_but_a_comparison_lifts_the_wait_for_it() -> None:
+    machine = Machine()
+    machine.feed(arming.Comparing(machine.now))
+    machine.feed(arming.Suspended(machine.now))
+    machine.feed(arming.Resumed(machine.now))
+    machine.feed(Resized(machine.now))
+    assert (machine.state.phase, arming.impediment_text(machine.state)) == (Phase.HELD, arming.UNCOMPARED)
+    machine.feed(arming.Suspended(machine.now))
+    machine.feed(arming.Compared(machine.now))
+    assert machine.state.phase is Phase.HELD, "it is still not in front"
+    assert machine.feed(arming.Resumed(machine.now)).phase is Phase.WAITING
+
+
 def test_a_painting_of_an_older_frame_or_of_something_else_proves_nothing() -> None:
     machine = Machine()
     old = machine.state.frame

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
+
 from ibgw_tui.core.errors import OrderStoreError
+from ibgw_tui.core.records import AuditEntry
 from ibgw_tui.tui.app import DeskApp
 from ibgw_tui.tui.screens.audit import MOST_HELD, SHOWN, AuditScreen
 from tests.tui.fake_desk import FakeDesk
@@ -113,3 +116,37 @@ async def test_what_was_paged_through_is_let_go_at_the_newest() -> None:
         desk.ring()
         await until(pilot, lambda: len(view._held) <= SHOWN + 1, "the older ones to go")
         assert len(view.entries.rows) == len(view._held) and view.entries.cursor == str(MOST_HELD + 700)
+
+
+async def test_a_log_that_cannot_be_read_is_said_once_and_leaves_room_for_what_the_desk_answered(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desk, tries = a_long_log(20), 0
+    read = desk.audit
+
+    async def fails(**_: object) -> list[AuditEntry]:
+        nonlocal tries
+        tries += 1
+        raise OrderStoreError("the disk is gone")
+
+    async with running(desk) as (app, pilot):
+        view = await in_log(app, pilot, 20)
+        app.session.say("APPROVED something")
+        monkeypatch.setattr(desk, "audit", fails)
+        desk.write("order.staged", "agent", "momentum-1", "o-1")
+        for _ in range(4):
+            before = tries
+            desk.ring()
+            await until(pilot, lambda: tries > before, "another try")  # noqa: B023  awaited at once
+        told = [result.text for result in app.session.results]
+        assert sum("cannot be read" in text for text in told) == 1 and "APPROVED something" in told
+        monkeypatch.setattr(desk, "audit", read)
+        await until(pilot, lambda: max(view._held) == 21, "the new entry")
+        monkeypatch.setattr(desk, "audit", fails)
+        desk.write("order.staged", "agent", "momentum-1", "o-2")
+        desk.ring()
+        await until(
+            pilot,
+            lambda: sum("cannot be read" in result.text for result in app.session.results) == 2,
+            "the second failure to be said",
+        )

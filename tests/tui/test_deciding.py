@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -13,6 +15,7 @@ from ibgw_tui.core.errors import Conflict
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.terms import KillSwitch
 from ibgw_tui.tui.app import DeskApp
+from ibgw_tui.tui.arming import DeadTime
 from ibgw_tui.tui.screens.approve import ApproveScreen
 from ibgw_tui.tui.screens.confirm import ConfirmScreen
 from ibgw_tui.tui.screens.dialog import ArmedScreen
@@ -239,6 +242,28 @@ async def test_type_ahead_and_held_enter_say_no_to_nothing(key: str) -> None:
         await pilot.press(key, "2", "enter", "enter")
         await dialog(pilot, RejectScreen)
         assert desk.acts == [], "enter came before the question could be read"
+
+
+async def test_send_now_waits_for_the_ticket_of_the_order_under_the_cursor() -> None:
+    """The hold-back is the way back: it is not given up for an order that is not on display."""
+    desk = busy()
+    async with running(desk) as (app, pilot):
+        ref = app.displayed_ref
+        assert ref is not None
+        shown = (await desk.ticket(ref)).shown
+        assert shown is not None
+        await desk.approve(shown, {})
+        await shows(pilot, "● APPROVED")
+        await pilot.press("j")
+        await until(pilot, lambda: app.displayed_ref not in (None, ref), "another ticket")
+        desk.hang = True
+        await pilot.press("k", "s")
+        await shows(pilot, f"{ref}: its ticket is still being read; press s again")
+        desk.hang = False
+        await until(pilot, lambda: app.displayed_ref == ref, "its ticket")
+        assert ("submit", ref) not in desk.acts
+        await pilot.press("s")
+        await until(pilot, lambda: desk.records[ref].submit_asked, "the sending")
 
 
 async def _type(pilot: Pilot[Any], text: str) -> None:
@@ -517,7 +542,23 @@ async def test_a_switch_that_could_not_be_closed_is_said_with_the_other_ways() -
     desk.act_failure = OSError("disk full")
     async with running(desk) as (_, pilot):
         await pilot.press("K")
-        await shows(pilot, "THE KILL SWITCH WAS NOT CLOSED", "UNKNOWN what came of it")
+        await shows(pilot, "UNKNOWN whether the kill switch was closed", "ibgw kill close", "a file KILL")
+        desk.act_failure = Conflict("the store is read-only")
+        await pilot.press("K")
+        await shows(pilot, "THE KILL SWITCH WAS NOT CLOSED", "ibgw kill close", "a file KILL")
+
+
+async def test_while_the_feed_is_down_k_closes_whatever_is_on_the_screen() -> None:
+    """What the screen says is old: somebody may have opened the switch since."""
+    desk = busy(switch=KillSwitch.CLOSED)
+    async with running(desk) as (app, pilot):
+        desk.failure = OSError("disk")
+        await shows(pilot, "FEED DOWN since")
+        desk.switch = replace(desk.switch, state=KillSwitch.OPEN)
+        await pilot.press("K")
+        await until(pilot, lambda: desk.acts, "the closing")
+        assert desk.acts == [("close", "closed from the terminal")]
+        assert not app.dialog_is_open
 
 
 async def test_before_the_desk_was_read_k_closes() -> None:
@@ -539,7 +580,7 @@ async def test_leaving_asks_while_orders_work_through_this_terminal() -> None:
         await shows(pilot, "Leave this terminal?", "1 at the broker: fills are not heard")
         await pilot.press("escape")
         await until(pilot, lambda: not app.dialog_is_open, "the question to close")
-        app.talk._dead_until = 0.0
+        app.talk._dead = DeadTime()
         await pilot.press("ctrl+q")
         await confirm(pilot, ConfirmScreen)
         await until(pilot, lambda: not app.is_running or app._exit, "the end")
@@ -577,6 +618,33 @@ async def test_leaving_from_inside_a_dialog() -> None:
         await pilot.pause()
         assert len(app.screen_stack) == 2, "the question that is open is answered first"
         assert not app._exit
+
+
+async def test_leaving_is_possible_while_the_desk_does_not_answer(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = FakeDesk(clock=TickingClock())
+    desk.stage("AAPL")
+    answer = asyncio.Event()
+
+    async def silent(*_: object) -> None:
+        await answer.wait()
+
+    monkeypatch.setattr(desk, "approve", silent)
+    async with running(desk) as (app, pilot):
+        await pilot.press("a")
+        await confirm(pilot, ApproveScreen)
+        await until(pilot, lambda: app.session.in_flight and not app.dialog_is_open, "the approval to be on its way")
+        await pilot.press("q", "q")
+        await shows(pilot, "Leave this terminal?", "1 approval is on the way to the desk")
+        assert len(app.screen_stack) == 2
+        await pilot.press("escape")
+        await until(pilot, lambda: not app.dialog_is_open, "the question to close")
+        await pilot.pause(0.6)
+        await pilot.press("a")
+        await pilot.pause(0.2)
+        assert not app.dialog_is_open, "the first question is still being answered"
+        await pilot.press("q")
+        await confirm(pilot, ConfirmScreen)
+        await until(pilot, lambda: app._exit, "the end")
 
 
 # ---- read-only

@@ -27,6 +27,7 @@ from ibgw_tui.service.views import LimitBar, Outcome, Swept, Ticket
 from ibgw_tui.tui import theme
 from ibgw_tui.tui.arming import Phase
 from ibgw_tui.tui.changes import what_changed
+from ibgw_tui.tui.screens import sweep
 from ibgw_tui.tui.screens.approve import ApproveAnswer, ApproveScreen
 from ibgw_tui.tui.screens.confirm import ConfirmScreen
 from ibgw_tui.tui.screens.dialog import ArmedScreen
@@ -123,7 +124,7 @@ async def armed(pilot: Pilot[None], dialog: ArmedScreen[Any]) -> None:
 @pytest.mark.parametrize("mode", list(Mode))
 async def test_every_fact_is_on_the_screen(size: tuple[int, int], mode: Mode) -> None:
     ticket = samples.a_ticket(mode=mode, quantity="7", rationale="because of the trend")
-    dialog = review(ticket, hold_back_seconds=3)
+    dialog = review(ticket)
     async with shown(dialog, size) as (app, pilot):
         await armed(pilot, dialog)
         await wait(pilot, "the state line", lambda: "press Y to approve" in text_of(app))
@@ -150,7 +151,7 @@ async def test_every_fact_is_on_the_screen(size: tuple[int, int], mode: Mode) ->
         code(ticket),
         "agent says (untrusted text)",
         "because of the trend",
-        "3 s hold-back",
+        "send it after the hold-back",
         "expires in 15:00",
         "quantity 7",
         "kill switch" if size != (80, 24) else "switch open",
@@ -564,6 +565,27 @@ async def test_a_desk_that_does_not_answer_is_never_armed() -> None:
         await wait(pilot, "the reason", lambda: "did not answer" in text_of(app))
 
 
+async def test_what_lay_on_top_for_a_moment_stands_for_no_comparison() -> None:
+    answer = asyncio.Event()
+    ticket = samples.a_ticket()
+
+    async def refresh() -> Ticket:
+        await answer.wait()
+        return ticket
+
+    dialog = review(ticket, refresh)
+    async with shown(dialog) as (app, pilot):
+        await wait(pilot, "holding", lambda: dialog.state.phase is Phase.HELD)
+        app.push_screen(HelpScreen([]))
+        await wait(pilot, "help", lambda: isinstance(app.screen, HelpScreen))
+        await pilot.press("escape")
+        await wait(pilot, "the review", lambda: app.screen is dialog)
+        await pilot.pause(0.8)
+        assert dialog.state.phase is Phase.HELD, "nothing was compared yet"
+        answer.set()
+        await armed(pilot, dialog)
+
+
 async def test_a_changed_connection_disarms() -> None:
     link = ["connected"]
     dialog = review(samples.a_ticket(), link=lambda: link[-1])
@@ -743,6 +765,35 @@ async def test_opening_the_switch_takes_a_reason_and_the_phrase() -> None:
         await wait(pilot, "the answer", lambda: app.answers == [Words("all is well")])
 
 
+@pytest.mark.parametrize("kind", ["open the switch", "reject"])
+async def test_a_question_in_words_is_not_answered_in_a_window_that_cannot_show_it(kind: str) -> None:
+    switch = OpenSwitchScreen(makers.a_switch(KillSwitch.CLOSED))
+    dialog: Any = switch if kind == "open the switch" else RejectScreen(samples.a_ticket())
+    async with shown(dialog, (120, 40)) as (app, pilot):
+        await pilot.pause(0.4)
+        await pilot.resize_terminal(60, 12)
+        await wait(pilot, "the size to be said", lambda: "60x12: answering needs 80x24" in text_of(app))
+        for word in ("because", "OPEN"):
+            await pilot.press(*word, "enter")
+        await pilot.pause(0.3)
+        assert app.answers == []
+        await pilot.resize_terminal(120, 40)
+        await wait(pilot, "the size to be enough", lambda: "answering needs" not in text_of(app))
+        await pilot.press("escape", "escape")
+        await wait(pilot, "closing", lambda: app.answers == [None])
+
+
+async def test_the_field_that_has_the_keys_is_always_in_sight() -> None:
+    dialog = OpenSwitchScreen(makers.a_switch(KillSwitch.CLOSED), [f"{at}: {'long words ' * 40}" for at in range(5)])
+    async with shown(dialog, (80, 24)) as (_, pilot):
+        for name in ("reason", "phrase"):
+            field = dialog.query_one(f"#{name}", Input)
+            field.focus()
+            await wait(pilot, f"{name} to be in sight", lambda: dialog.region.contains_region(field.region))  # noqa: B023
+            visible = dialog.query_one("#frame").region
+            assert visible.contains_region(field.region)
+
+
 async def test_what_stands_against_opening_is_shown_and_takes_a_longer_phrase() -> None:
     against = ("1 order in doubt: o-1 [/red] \x1b[2J", *(f"trouble {number}" for number in range(7)))
     dialog = OpenSwitchScreen(makers.a_switch(KillSwitch.CLOSED), against)
@@ -791,6 +842,28 @@ async def test_what_came_of_cancels_is_never_done_while_one_is_not_confirmed() -
         await wait(pilot, "the answer", lambda: len(app.answers) == 1)
     (answer,) = app.answers
     assert isinstance(answer, tuple) and all(found.is_certain for found in answer)
+
+
+async def test_what_came_of_cancels_is_read_however_slow_the_desk_is() -> None:
+    record = samples.a_ticket().record
+
+    async def look() -> list[Swept]:
+        await asyncio.sleep(3 * sweep.EVERY)
+        return [Swept(replace(record, order_ref="o-a"), Outcome.CANCELLED)]
+
+    dialog = SweepScreen(look, 1)
+    async with shown(dialog, (80, 24)) as (app, pilot):
+        await wait(pilot, "the list", lambda: "1 cancelled" in text_of(app))
+
+
+async def test_of_cancels_that_cannot_be_read_only_the_kind_of_failure_is_told() -> None:
+    async def look() -> list[Swept]:
+        raise RuntimeError("secret")
+
+    dialog = SweepScreen(look, 1)
+    async with shown(dialog, (80, 24)) as (app, pilot):
+        await wait(pilot, "the problem", lambda: "not known now: unexpected failure (RuntimeError)" in text_of(app))
+        assert "secret" not in text_of(app)
 
 
 async def test_the_phrase_cannot_be_pasted() -> None:

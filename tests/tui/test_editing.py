@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from textual.widgets import Input
 
 from ibgw_tui.core.errors import Conflict
 from ibgw_tui.core.lifecycle import Status
+from ibgw_tui.core.records import OrderRecord
+from ibgw_tui.service.views import Edit
 from ibgw_tui.tui.app import DeskApp
 from ibgw_tui.tui.screens.approve import ApproveScreen
 from ibgw_tui.tui.screens.edit import EditScreen
@@ -121,6 +124,48 @@ async def test_an_edit_that_the_desk_refuses_stays_open_with_its_text() -> None:
         desk.act_failure = None
         await pilot.press("enter")
         await shows(pilot, "EDITED")
+
+
+async def test_a_form_that_is_closed_while_it_is_saved_does_not_say_that_nothing_was_edited(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    desk = busy()
+    answer, edit = asyncio.Event(), desk.edit
+
+    async def slow(wanted: Edit) -> OrderRecord:
+        saved = await edit(wanted)
+        await answer.wait()
+        return saved
+
+    monkeypatch.setattr(desk, "edit", slow)
+    async with running(desk) as (app, pilot):
+        ref = app.displayed_ref
+        screen = await opened(pilot)
+        await type_into(pilot, screen, "quantity", "5")
+        await pilot.press("enter")
+        await until(pilot, lambda: desk.acts, "the saving")
+        await pilot.press("escape")
+        await shows(pilot, "the desk has not answered yet")
+        assert app.screen is screen
+        await pilot.press("escape")
+        text = await shows(pilot, f"{ref}: UNKNOWN whether it was edited")
+        assert "not edited" not in text
+        answer.set()
+
+
+async def test_a_form_that_is_closed_after_a_failure_does_not_say_that_nothing_was_edited() -> None:
+    desk = busy()
+    desk.act_failure = RuntimeError("secret")
+    async with running(desk) as (app, pilot):
+        ref = app.displayed_ref
+        screen = await opened(pilot)
+        await type_into(pilot, screen, "quantity", "5")
+        await pilot.press("enter")
+        await shows(pilot, "UNKNOWN whether it was saved")
+        await pilot.press("escape", "escape")
+        await shows(pilot, f"{ref}: UNKNOWN whether it was edited")
+        desk.act_failure = None
+        await until(pilot, lambda: not app.session.unknown, "the next reading")
 
 
 async def test_nothing_changed_is_not_saved_and_closing_warns_of_what_was_typed() -> None:

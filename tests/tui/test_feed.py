@@ -59,6 +59,36 @@ async def test_a_desk_that_does_not_answer_is_down_and_readings_never_overlap(mo
         await until(pilot, lambda: "FEED DOWN" not in screen_text(app), "the feed to come back")
 
 
+@pytest.mark.parametrize("when", ["while it reads", "while it tells that it is down", "while it tells that it is up"])
+async def test_a_screen_that_cannot_be_drawn_once_does_not_end_the_feed(
+    when: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    desk = a_busy_desk()
+    async with running(desk) as (app, pilot):
+        if when == "while it tells that it is up":
+            desk.failure = OrderStoreError("the database is locked")
+            desk.ring()
+            await shows(pilot, "FEED DOWN since")
+        shown = app.session.on_change
+        failed: list[str] = []
+
+        def fails_once() -> None:
+            down = app.session.health.down_since is not None
+            if not failed and down is (when == "while it tells that it is down"):
+                failed.append(when)
+                raise ZeroDivisionError("a width of nothing")
+            shown()
+
+        app.session.on_change = fails_once
+        desk.failure = OrderStoreError("the database is locked") if when == "while it tells that it is down" else None
+        desk.ring()
+        await until(pilot, lambda: failed, "the failure")
+        desk.failure = None
+        desk.stage("MSFT", order_ref="after")
+        await until(pilot, lambda: app.select("after"), "the order staged since")
+        await until(pilot, lambda: "FEED DOWN" not in screen_text(app), "the feed to be up again")
+
+
 async def test_remembering_the_screen_does_not_end_the_reading(tmp_path: Path) -> None:
     """Saving what is remembered cancelled every worker of its group, the feed among them: the screen went quietly old."""
     desk, file = a_busy_desk(), tmp_path / "terminal.json"

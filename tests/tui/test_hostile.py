@@ -16,6 +16,7 @@ from ibgw_tui.core.errors import NotFound
 from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.orders import Preview
 from ibgw_tui.core.records import LeaseState
+from ibgw_tui.tui.arming import DeadTime
 from ibgw_tui.tui.safe import fit, safe, safe_line
 from tests.sources import parsed
 from tests.tui.fake_desk import FakeDesk, a_busy_desk
@@ -228,4 +229,4 @@ async def test_an_order_in_any_status_can_be_shown(status: Status) -> None:
             await pilot.press(key)
             if app.dialog_is_open:
                 await pilot.press("escape")
-                app.talk._dead_until = 0.0
+                app.talk._dead = DeadTime()

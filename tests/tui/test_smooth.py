@@ -16,6 +16,7 @@ import pytest
 from textual.pilot import Pilot
 from textual.widget import Widget
 
+from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.ringing import lately
 from ibgw_tui.service.views import OrderRow, Ticket
 from ibgw_tui.tui import app as app_module
@@ -57,13 +58,14 @@ class Turns:
         self.seconds: list[float] = []
         self._selector: Any = asyncio.get_running_loop()._selector  # type: ignore[attr-defined]
         self._select = self._selector.select
-        self._began = time.thread_time()
+        self._began = 0.0
 
     def __enter__(self) -> Turns:
         # As in the program, where the collector leaves alone what was loaded: here that is thousands of other tests.
         gc.collect()
         gc.freeze()
         self._selector.select = self._watched
+        self._began = time.thread_time()  # Only now: to collect among so many is no turn of the loop.
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -224,6 +226,30 @@ async def test_a_second_that_passes_lays_nothing_out(monkeypatch: pytest.MonkeyP
         counts = [await five_seconds() for _ in range(3)]  # the first may still see the screen being put together
         assert counts[-1] == 0
         assert (app.title, app.sub_title) == titles
+
+
+async def test_a_filter_that_stays_on_for_days_keeps_no_text_of_orders_that_have_gone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("ibgw_tui.tui.widgets.order_list.SPARE_TEXTS", 10)
+    desk = FakeDesk()
+    for _ in range(60):
+        desk.stage("AAPL")
+    async with running(desk) as (app, pilot):
+        view = app.view
+        assert isinstance(view, OrdersScreen)
+        rows = list(view.orders.rows.shown)
+        view.filter_by("aapl")
+        assert len(view.orders._texts) >= len(rows) - 1  # the row under the cursor is shown unread
+        for ref in rows[2:]:
+            desk.change(ref, status=Status.WITHDRAWN)
+        desk.ring()
+        await until(pilot, lambda: view.orders.rows.total == 2, "the others to go")
+        view.orders.action_down()  # the tombstones go
+        desk.stage("AAPL")
+        desk.ring()
+        await until(pilot, lambda: view.orders.rows.total == 3, "one more")
+        assert len(view.orders._texts) <= 2 * 3 + 10
 
 
 async def test_tasks_begin_in_their_turn_on_every_python(monkeypatch: pytest.MonkeyPatch) -> None:

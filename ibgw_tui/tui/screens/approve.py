@@ -21,8 +21,6 @@ from ibgw_tui.tui.screens.watched import WatchedScreen
 from ibgw_tui.tui.sheet import Sheet, code_of, make_sheet
 from ibgw_tui.tui.tiers import plan_of, unusual
 
-__all__ = ["ApproveAnswer", "ApproveScreen", "what_changed"]
-
 
 @dataclass(frozen=True, slots=True)
 class ApproveAnswer:
@@ -42,7 +40,6 @@ class ApproveScreen(WatchedScreen[ApproveAnswer]):
         refresh: Callable[[], Awaitable[Ticket]],
         clock: Callable[[], datetime],
         backend: str = "",
-        hold_back_seconds: int | None = None,
         link: Callable[[], str] | None = None,
         hints: Sequence[str] = (),
     ) -> None:
@@ -57,7 +54,6 @@ class ApproveScreen(WatchedScreen[ApproveAnswer]):
         self.ticket = ticket
         self._read = refresh
         self._backend = backend
-        self._hold_back = hold_back_seconds
         self._hints = hints
 
     async def difference(self) -> str | None:
@@ -74,10 +70,9 @@ class ApproveScreen(WatchedScreen[ApproveAnswer]):
         return make_sheet(self.ticket, width, height, backend=self._backend, scroll=scroll, hints=self._hints)
 
     def ready_text(self) -> str:
-        after = f"a {self._hold_back} s hold-back" if self._hold_back is not None else "the hold-back"
         if not self.state.typed_right:
             return "armed: type the value above, then press Y"
-        return f"press Y to approve, and to send it after {after}"
+        return "press Y to approve, and to send it after the hold-back"
 
     def key_text(self) -> str:
         if self.state.phase is Phase.DISARMED:

@@ -46,6 +46,8 @@ class AuditScreen(BoardScreen):
         super().__init__(session)
         self._read_to = -1
         self._reading = False
+        self._problem = ""
+        """Why the last reading failed."""
         self._words: tuple[str, ...] = ()
         self._held: dict[int, AuditEntry] = {}
         self._found: dict[int, AuditEntry] = {}
@@ -114,11 +116,11 @@ class AuditScreen(BoardScreen):
         try:
             entries = await self.session.port.audit(after_seq=newest, limit=SHOWN)
         except Exception as error:  # noqa: BLE001  said on the screen, and tried again at the next change
-            self.session.say(f"the audit log cannot be read: {problem_of(error)}", Tone.REFUSE)
+            self._tell(problem_of(error))
             return
         finally:
             self._reading = False
-        self._read_to = seq
+        self._read_to, self._problem = seq, ""
         gap = bool(entries) and entries[0].seq > newest + 1
         if gap:
             self._held.clear()
@@ -133,6 +135,12 @@ class AuditScreen(BoardScreen):
             else:
                 self.entries.show(self._all())
             self.show_body()
+
+    def _tell(self, problem: str) -> None:
+        """Once, however often it is tried: what the desk answered to a decision must not be pushed off the screen."""
+        if problem != self._problem:
+            self._problem = problem
+            self.session.say(f"the audit log cannot be read: {problem}", Tone.REFUSE)
 
     def _spare(self) -> list[int]:
         """What may be let go: much was read, and the operator is at the newest again."""

@@ -27,19 +27,16 @@ class ConfirmScreen(ArmedScreen[bool]):
         title: str,
         lines: Sequence[str | Content],
         *,
-        confirm_key: str = "Y",
         verb: str = "confirm",
         clock: Callable[[], datetime] | None = None,
     ) -> None:
         """`lines` name everything that is meant; text is drawn as text only."""
         self._title = safe_part(title, "bold")
         self._lines = [safe_part(line) if isinstance(line, str) else line for line in lines]
-        self._key = confirm_key
         self._verb = verb
-        keys = frozenset({confirm_key, f"shift+{confirm_key.lower()}"} if confirm_key.isupper() else {confirm_key})
         words = "\n".join([self._title.plain, *(line.plain for line in self._lines)])
         digest = hashlib.sha256(words.encode()).hexdigest()
-        super().__init__(digest, Plan(dwell=DWELL_CHEAP, confirm_keys=keys), live=False, clock=clock)
+        super().__init__(digest, Plan(dwell=DWELL_CHEAP), live=False, clock=clock)
 
     def make_page(self, width: int, height: int, scroll: int) -> Sheet:
         """All lines, or what fits of them: what does not fit moves with up and down."""
@@ -56,10 +53,10 @@ class ConfirmScreen(ArmedScreen[bool]):
         return Sheet(lines, self.state.digest, agent_above=start, agent_below=below)
 
     def ready_text(self) -> str:
-        return f"press {self._key} to {self._verb}"
+        return f"press Y to {self._verb}"
 
     def key_text(self) -> str:
-        return f"{self._key} {self._verb}   esc close: nothing is done   K kill switch"
+        return f"Y {self._verb}   esc close: nothing is done   K kill switch"
 
     def answered(self) -> bool | None:
         return True

@@ -28,12 +28,11 @@ from textual.widgets import Static
 from ibgw_tui.core.text import one_line
 from ibgw_tui.tui import arming
 from ibgw_tui.tui.arming import Outcome, Phase, Plan, State, step
+from ibgw_tui.tui.session import LEAST_HEIGHT, LEAST_WIDTH
 from ibgw_tui.tui.sheet import Sheet
 
 Answer = TypeVar("Answer")
 
-LEAST_WIDTH, LEAST_HEIGHT = 80, 24
-"""Below this no decision is offered."""
 FRAMED_WIDTH, FRAMED_HEIGHT = 100, 30
 """From this size on a page has a border and air around it."""
 KILL_CHORD = "f12"

@@ -47,6 +47,8 @@ class EditScreen(TextScreen[OrderRecord]):
         self.fields = editable(self._intent)
         self._before = {name: _typed(getattr(self._intent, name)) for name in self.fields}
         self._saving = False
+        self.in_doubt = False
+        """Whether a saving was asked for and nobody knows what came of it."""
 
     def compose(self) -> ComposeResult:
         record = self.ticket.record
@@ -102,6 +104,11 @@ class EditScreen(TextScreen[OrderRecord]):
             return safe_part("; ".join(error.problems) or error.message, CAUTION)
         return safe_part("; ".join(found.words for found in differences(self._intent, after)), STRONG)
 
+    def leaving_text(self) -> str:
+        if self._saving:
+            return "the desk has not answered yet: esc again closes this without knowing what came of it"
+        return super().leaving_text()
+
     # ---- saving
 
     def arrow(self, step: int) -> None:
@@ -125,9 +132,11 @@ class EditScreen(TextScreen[OrderRecord]):
         self.run_worker(self._saved(wanted), name="edit", exit_on_error=False)
 
     async def _saved(self, wanted: Edit) -> None:
+        before, self.in_doubt = self.in_doubt, True
         try:
             revision = await self._save(wanted)
         except GatewayError as error:
+            self.in_doubt = before  # a refusal says nothing of an earlier try that nobody answered
             self._go_to_first(getattr(error, "problems", ()))
             self.say(f"not saved: {problem_of(error)}")
         except Exception as error:  # noqa: BLE001  what was typed stays; that nothing is known is said

@@ -323,7 +323,7 @@ class OrdersScreen(BoardScreen):
         self._deciding.batch.recall_all()
 
     def action_submit(self) -> None:
-        self._deciding.submit(self.orders.selected)
+        self._deciding.submit(self.ticket_pane.ticket, self.orders.selected)
 
     def action_recall(self) -> None:
         self._deciding.recall(self.orders.selected)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable, Sequence
 
 from textual import events
@@ -12,6 +13,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Static
 
 from ibgw_tui.service.views import Outcome, Swept
+from ibgw_tui.tui.feed import problem_of
 from ibgw_tui.tui.present import SIDES, Tone, number
 from ibgw_tui.tui.sheet import MUTED, safe_part
 from ibgw_tui.tui.theme import STYLES
@@ -56,17 +58,23 @@ class SweepScreen(ModalScreen[tuple[Swept, ...]]):
         frame = self.query_one("#frame")
         frame.border_title = safe_part("Cancels asked for")
         frame.border_subtitle = safe_part("esc close   up/down scroll   F12 kill switch")
-        self._look_anew()
-        self.set_interval(EVERY, self._look_anew)
+        self.run_worker(self._watch(), name="sweep", exit_on_error=False)
 
-    def _look_anew(self) -> None:
-        self.run_worker(self._look_again(), name="sweep", group="sweep", exit_on_error=False, exclusive=True)
+    async def _watch(self) -> None:
+        """One look after the other, however long each takes."""
+        while self.is_attached:
+            await self._look_again()
+            await asyncio.sleep(EVERY)
 
     async def _look_again(self) -> None:
         try:
             found = tuple(await self._look())
         except Exception as error:  # noqa: BLE001  what was known stays, and that it is old is said
-            self._say(Content.assemble(self._text(), "\n", safe_part(f"not known now: {error}", STYLES[Tone.ALARM])))
+            self._say(
+                Content.assemble(
+                    self._text(), "\n", safe_part(f"not known now: {problem_of(error)}", STYLES[Tone.ALARM])
+                )
+            )
             return
         self.swept = found
         self._say(self._text())

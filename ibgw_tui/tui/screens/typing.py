@@ -1,7 +1,8 @@
 """What the dialogs with a text field share: an opaque frame, lines above the field, no accidents.
 
 A field that takes free text takes pastes; a field that stands for consent (`TypedInput`) does not.
-Escape with text in a field warns once, so that a stray Escape does not throw a reason away.
+Escape with text in a field warns once, so that a stray Escape does not throw a reason away. In a window too
+small to decide in nothing is answered either: what the fields are about is not whole on the screen.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from ibgw_tui.tui.arming import DWELL_CHEAP, TYPING_GAP
+from ibgw_tui.tui.session import LEAST_HEIGHT, LEAST_WIDTH
 from ibgw_tui.tui.sheet import safe_part
 
 Answer = TypeVar("Answer")
@@ -63,7 +65,7 @@ class TextScreen(ModalScreen[Answer], Generic[Answer]):
     TextScreen Toast, TextScreen Tooltip { display: none; }
     TextScreen #frame {
         width: 1fr; max-width: 92; height: auto; max-height: 100%; border: round $primary; padding: 0 2;
-        background: $surface;
+        background: $surface; overflow-x: hidden; overflow-y: auto; scrollbar-size-vertical: 1;
     }
     TextScreen:ansi #frame { background: ansi_default; }
     TextScreen #frame.-stern { border: heavy $error; }
@@ -87,6 +89,19 @@ class TextScreen(ModalScreen[Answer], Generic[Answer]):
     def begin(self) -> None:
         """Called once, when the fields are there. (Textual calls every `on_mount` of a class tree by itself.)"""
 
+    @property
+    def too_small(self) -> str:
+        """Why nothing can be answered in this window; empty when it can."""
+        width, height = self.app.size
+        if width >= LEAST_WIDTH and height >= LEAST_HEIGHT:
+            return ""
+        return f"{width}x{height}: answering needs {LEAST_WIDTH}x{LEAST_HEIGHT}"
+
+    def on_resize(self) -> None:
+        self.query_one("#frame").border_subtitle = safe_part(self.too_small)
+        if self.focused is not None:
+            self.call_after_refresh(self.focused.scroll_visible, animate=False)
+
     def _painted(self) -> None:
         self._ready_at = time.monotonic() + DWELL_CHEAP
 
@@ -108,7 +123,7 @@ class TextScreen(ModalScreen[Answer], Generic[Answer]):
         elif event.key == "enter":
             event.stop()
             event.prevent_default()
-            if event.time >= self._ready_at:
+            if event.time >= self._ready_at and not self.too_small:
                 self.submit()
         elif event.key in ("up", "down"):
             event.stop()
@@ -123,12 +138,16 @@ class TextScreen(ModalScreen[Answer], Generic[Answer]):
         """Whether closing would lose something."""
         return any(field.value for field in self.query(Input))
 
+    def leaving_text(self) -> str:
+        """What closing would cost, said once before it happens."""
+        return "what you typed will be lost: esc again to close, or go on typing"
+
     def _leave(self) -> None:
         if self._warned or not self.has_typed():
             self.dismiss(None)
             return
         self._warned = True
-        self.say("what you typed will be lost: esc again to close, or go on typing")
+        self.say(self.leaving_text())
 
     def on_input_changed(self, event: Input.Changed) -> None:
         """Going on with typing takes the warning back."""

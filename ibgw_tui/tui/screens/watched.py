@@ -23,7 +23,6 @@ POLL_SECONDS = 0.5
 """How often the newest facts are compared with those on display."""
 ANSWER_SECONDS = 2.5
 """A desk that does not answer for so long is a desk we know nothing of."""
-_UNCHECKED = "the newest facts are being read"
 
 
 class WatchedScreen(ArmedScreen[Answer], Generic[Answer]):
@@ -54,7 +53,7 @@ class WatchedScreen(ArmedScreen[Answer], Generic[Answer]):
 
     def begin(self) -> None:
         if self.state.phase is not Phase.DISARMED:
-            self.feed(arming.Suspended(self._now(), _UNCHECKED))
+            self.feed(arming.Comparing(self._now()))
             self.run_worker(self._watch(), name="review", exit_on_error=False)
 
     async def _watch(self) -> None:
@@ -66,7 +65,7 @@ class WatchedScreen(ArmedScreen[Answer], Generic[Answer]):
                 self.feed(arming.TicketChanged(found, self._now()))
             elif first:
                 first = False
-                self.feed(arming.Resumed(self._now(), ""))
+                self.feed(arming.Compared(self._now()))
             await asyncio.sleep(POLL_SECONDS)
 
     async def _difference(self) -> str | None:

@@ -28,6 +28,10 @@ ORDERINGS: tuple[tuple[str, Callable[[OrderRow], Any]], ...] = (
 """In turn, at a key. What arrives afterwards goes below."""
 
 
+SPARE_TEXTS = 1_000
+"""A filter may stay on for days, while orders come and go: their texts go, too."""
+
+
 class OrderList(LineList[OrderRow]):
     """Orders by reference."""
 
@@ -47,6 +51,8 @@ class OrderList(LineList[OrderRow]):
         """`fates` tells what became of orders that are in this list no more."""
         before, self._fates = self._fates, fates
         self.show(rows)
+        if len(self._texts) > 2 * self.rows.total + SPARE_TEXTS:
+            self._texts = {ref: known for ref, known in self._texts.items() if self.rows.knows(ref)}
         for row in self.rows.tombstones:
             if before.get(row) != fates.get(row):
                 self._repaint(row)
@@ -117,12 +123,6 @@ class OrderList(LineList[OrderRow]):
         self.rows.put_in_order(key)
         self._settle()
         return name
-
-
-def contains(row: OrderRow, words: Sequence[str]) -> bool:
-    """Whether every word is somewhere in what a person may look for."""
-    text = told_of(row)
-    return all(word in text for word in words)
 
 
 def told_of(row: OrderRow) -> str:
