@@ -22,7 +22,7 @@ from typing import Any, Concatenate, Literal, ParamSpec, Self, TypeVar
 
 from ibgw_tui.core.decision import Finding
 from ibgw_tui.core.hints import Hints
-from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, TERMINAL, Status
+from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, TERMINAL, UNDECIDED, UNDER_WAY, Status
 from ibgw_tui.core.orders import order_sentence
 from ibgw_tui.core.records import OrderRecord, SwitchState
 from ibgw_tui.service.advising import Advice, Headroom, RouterState
@@ -36,8 +36,6 @@ T = TypeVar("T")
 
 Number = str | int | Decimal
 Until = Literal["decision", "end"]
-_UNDECIDED = frozenset({Status.STAGED.value, Status.PENDING.value, Status.STALE.value})
-_UNENDED = frozenset(status.value for status in frozenset(Status) - TERMINAL - {Status.CHANGES_REQUESTED})
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +124,7 @@ class Verbs:
     def wait(self, order_ref: str, *, until: Until = "decision", timeout: float = 60) -> Order:
         """The order once it is decided (or has ended), or as it is when the time is over."""
         self._desk.staging.own(order_ref)
-        waiting = _UNDECIDED if until == "decision" else _UNENDED
+        waiting = UNDECIDED if until == "decision" else UNDER_WAY
         return _order(self._desk, self._desk.wait(order_ref, while_in=waiting, seconds=timeout))
 
     def explain(self, /, **fields: Any) -> Advice:
@@ -204,12 +202,12 @@ class AsyncStaging:
         import asyncio
 
         loop = asyncio.get_running_loop()
-        waiting = _UNDECIDED if until == "decision" else _UNENDED
+        waiting = UNDECIDED if until == "decision" else UNDER_WAY
         deadline = loop.time() + timeout
         while True:
             order = await self.order(order_ref)
             left = deadline - loop.time()
-            if order.status.value not in waiting or left <= 0:
+            if order.status not in waiting or left <= 0:
                 return order
             await asyncio.sleep(min(0.2, left))
 

@@ -88,7 +88,9 @@ def restore(state: Globals, file: Path, yes: bool) -> None:
 
 def _summary(contents: Contents) -> str:
     newest = f", the newest of {contents.newest_at:%Y-%m-%d %H:%M:%S} UTC" if contents.newest_at else ""
-    return f"{contents.orders:,} orders and {contents.audit_entries:,} audit entries{newest}"
+    orders = "1 order" if contents.orders == 1 else f"{contents.orders:,} orders"
+    entries = "1 audit entry" if contents.audit_entries == 1 else f"{contents.audit_entries:,} audit entries"
+    return f"{orders} and {entries}{newest}"
 
 
 def progress(state: Globals) -> Callable[[str, int, int], None] | None:

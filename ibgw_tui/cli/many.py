@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import io
+import signal
 from collections.abc import Mapping
 from typing import Any
 
@@ -43,8 +44,12 @@ def stage_many(state: Globals, source: str, shared: Mapping[str, Any], *, key: s
             problems=problems,
         )
     code, orders, told = Exit.OK, [], []
-    with as_agent(state, agent) as side:
+    with as_agent(state, agent) as side, _Interruption() as interruption:
         for number, data, line_key in lines:
+            if interruption.asked:
+                code = Exit.INTERRUPTED
+                told.append(f"line {number}: interrupted; this line and those after it were NOT staged")
+                break
             try:
                 staged = side.staging.stage(data, key=line_key)
             except GatewayError as error:
@@ -58,8 +63,26 @@ def stage_many(state: Globals, source: str, shared: Mapping[str, Any], *, key: s
             told.append(f"line {number}: {what}: {record.order_ref}  {one_line(sheets.sentence(record))}")
     done = sum("order" in each for each in orders)
     summary = f"{done} of {len(lines)} orders staged for review. Nothing was sent: a person decides first."
-    state.console.result({"orders": orders, "staged": done, "failed": len(lines) - done}, *told, summary)
+    counts = {"staged": done, "failed": len(orders) - done, "not_tried": len(lines) - len(orders)}
+    state.console.result({"orders": orders, **counts}, *told, summary)
     return code
+
+
+class _Interruption:
+    """Ctrl-C waits for the line that is being staged, so that what is told of it is true; a second one does not."""
+
+    asked = False
+
+    def __enter__(self) -> _Interruption:
+        self._before = signal.signal(signal.SIGINT, self._ask)
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        signal.signal(signal.SIGINT, self._before)
+
+    def _ask(self, *_: object) -> None:
+        self.asked = True
+        signal.signal(signal.SIGINT, self._before)
 
 
 def _read(source: str, shared: Mapping[str, Any], key: str | None) -> list[tuple[int, dict[str, Any], str | None]]:

@@ -15,7 +15,7 @@ from ibgw_tui.cli.order_input import check_request, read_order_file
 from ibgw_tui.cli.session import as_agent
 from ibgw_tui.core.errors import InvalidRequest
 from ibgw_tui.core.field_help import FIELD_HELP
-from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, TERMINAL, Status
+from ibgw_tui.core.lifecycle import AT_BROKER, OPEN, UNDECIDED, UNDER_WAY, Status
 from ibgw_tui.core.orders import FIELDS
 from ibgw_tui.core.records import OrderRecord
 from ibgw_tui.core.text import one_line
@@ -198,8 +198,7 @@ def show(state: Globals, ref: str) -> None:
 @click.option("--for", "event", type=click.Choice(["decision", "end"]), default="decision", show_default=True)
 @click.option("--timeout", type=Seconds(), default=60.0, show_default=True, help="Seconds to wait.")
 def wait(state: Globals, ref: str, event: str, timeout: float) -> int:
-    undecided = frozenset({Status.STAGED, Status.PENDING, Status.STALE})
-    waiting_in = undecided if event == "decision" else frozenset(Status) - TERMINAL - {Status.CHANGES_REQUESTED}
+    waiting_in = UNDECIDED if event == "decision" else UNDER_WAY
     deadline = time.monotonic() + timeout
     with as_agent(state, "cli") as side:
         record = side.staging.look_up(ref)

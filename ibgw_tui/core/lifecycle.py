@@ -233,6 +233,10 @@ AT_BROKER = frozenset(
 )
 """The broker has it, or may have it."""
 TERMINAL = frozenset(Status) - OPEN - AT_BROKER
+UNDECIDED = frozenset({Status.STAGED, Status.PENDING, Status.STALE})
+"""The operator has said nothing of it yet."""
+UNDER_WAY = frozenset(Status) - TERMINAL - {Status.CHANGES_REQUESTED}
+"""It goes on without its agent; one that was given back does not, so nobody waits for its end."""
 CHANGEABLE = frozenset({Status.WORKING, Status.PARTIALLY_FILLED})
 """The broker has it for certain and nothing is asked of it: a modify may change it."""
 

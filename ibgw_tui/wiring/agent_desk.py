@@ -11,6 +11,7 @@ from datetime import datetime
 from functools import cached_property
 
 from ibgw_tui.config import Loaded
+from ibgw_tui.core.lifecycle import Status
 from ibgw_tui.core.records import AuditEntry, OrderRecord
 from ibgw_tui.core.rules import DeskRules
 from ibgw_tui.service.advising import Advising
@@ -75,11 +76,11 @@ class AgentDesk(AgentSide):
         own = tuple(entry for entry in seen if entry.order_ref is not None and self._is_own(entry.order_ref))
         return Changes(own, seen[-1].seq if seen else after, len(seen) == AT_ONCE)
 
-    def wait(self, order_ref: str, *, while_in: frozenset[str], seconds: float, poll: float = 0.2) -> OrderRecord:
+    def wait(self, order_ref: str, *, while_in: frozenset[Status], seconds: float, poll: float = 0.2) -> OrderRecord:
         """Read an order until its status is another than these, or until the time is over."""
         deadline = time.monotonic() + seconds
         record = self.staging.look_up(order_ref)
-        while record.status.value in while_in and time.monotonic() < deadline:
+        while record.status in while_in and time.monotonic() < deadline:
             time.sleep(min(poll, max(0.0, deadline - time.monotonic())))
             record = self.staging.look_up(record.order_ref)
         return record

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import signal
+import subprocess
+import sys
+import time
 from pathlib import Path
 
 import pytest
@@ -68,6 +73,30 @@ def test_a_wrong_table_stages_nothing(text: str, says: str, cli: Cli, tmp_path: 
     answer = cli("stage", "--csv", table(tmp_path, text), "--account", "DU1234567", "--json")
     assert answer.code == 2 and says in answer.json["error"]["message"]
     assert cli("list", "--json").json["orders"] == []
+
+
+def test_ctrl_c_in_a_long_table_tells_what_was_staged(home: Path, cli: Cli, tmp_path: Path) -> None:
+    """It ended with 'interrupted', and whoever had stopped it could not know how far it had come."""
+    config = tmp_path / "config.toml"
+    config.write_text("[desk]\nmax_pending_per_agent = 3000\n")
+    config.chmod(0o600)
+    file = table(tmp_path, "symbol,side,quantity,limit_price\n" + "AAPL,buy,1,100\n" * 3000)
+    options = ["--home", str(home), "--config", str(config), "--json"]
+    process = subprocess.Popen(
+        [sys.executable, "-m", "ibgw_tui", *options, "stage", "--csv", str(file), "--account", "DU1234567"],
+        stdout=subprocess.PIPE,
+        text=True,
+    )
+    deadline = time.monotonic() + 30
+    while not cli("list", "--json").json["orders"]:
+        assert time.monotonic() < deadline and process.poll() is None
+    process.send_signal(signal.SIGINT)
+    told = json.loads(process.communicate(timeout=30)[0])
+    assert process.returncode == 130
+    assert 0 < told["staged"] == len(told["orders"]) < 3000 and told["failed"] == 0
+    assert told["not_tried"] == 3000 - told["staged"]
+    staged = cli("list", "--limit", "3000", "--json").json["orders"]
+    assert {order["order_ref"] for order in staged} == {each["order"]["order_ref"] for each in told["orders"]}
 
 
 def test_a_line_over_the_budget_fails_alone_and_tells_its_code(cli: Cli, tmp_path: Path) -> None:
