@@ -13,6 +13,7 @@ import click
 from ibgw_tui.cli import sheets
 from ibgw_tui.cli.commands import Globals, Group, command
 from ibgw_tui.cli.exits import Exit
+from ibgw_tui.cli.interruption import Interruption
 from ibgw_tui.cli.output import Console
 from ibgw_tui.cli.session import as_agent
 from ibgw_tui.core.records import AuditEntry
@@ -71,16 +72,15 @@ def tail(state: Globals, count: int, follow: bool) -> int:
 def _follow(store: OrderReads, entries: list[AuditEntry], console: Console) -> int:
     """Print entries and whatever is added after them. An interrupt is how this ends, not an error."""
     last = 0
-    try:
-        while True:
+    with Interruption() as interruption:
+        while not interruption.asked:
             for entry in entries:
                 console.line({"entry": documents.audit_line(entry)}, sheets.history_line(entry))
                 last = entry.seq
             if not entries:
                 time.sleep(_POLL_SECONDS)
             entries = store.audit_entries(after_seq=last, limit=_PAGE) if store.last_seq() > last else []
-    except KeyboardInterrupt:
-        return Exit.INTERRUPTED
+    return Exit.INTERRUPTED
 
 
 @command(

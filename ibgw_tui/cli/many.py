@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import csv
 import io
-import signal
 from collections.abc import Mapping
 from typing import Any
 
 from ibgw_tui.cli import sheets
 from ibgw_tui.cli.commands import Globals
 from ibgw_tui.cli.exits import Exit, exit_code
+from ibgw_tui.cli.interruption import Interruption
 from ibgw_tui.cli.order_input import check_request, read_bytes
 from ibgw_tui.cli.session import as_agent
 from ibgw_tui.core.error_table import error_body
@@ -44,7 +44,7 @@ def stage_many(state: Globals, source: str, shared: Mapping[str, Any], *, key: s
             problems=problems,
         )
     code, orders, told = Exit.OK, [], []
-    with as_agent(state, agent) as side, _Interruption() as interruption:
+    with as_agent(state, agent) as side, Interruption() as interruption:
         for number, data, line_key in lines:
             if interruption.asked:
                 code = Exit.INTERRUPTED
@@ -66,23 +66,6 @@ def stage_many(state: Globals, source: str, shared: Mapping[str, Any], *, key: s
     counts = {"staged": done, "failed": len(orders) - done, "not_tried": len(lines) - len(orders)}
     state.console.result({"orders": orders, **counts}, *told, summary)
     return code
-
-
-class _Interruption:
-    """Ctrl-C waits for the line that is being staged, so that what is told of it is true; a second one does not."""
-
-    asked = False
-
-    def __enter__(self) -> _Interruption:
-        self._before = signal.signal(signal.SIGINT, self._ask)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        signal.signal(signal.SIGINT, self._before)
-
-    def _ask(self, *_: object) -> None:
-        self.asked = True
-        signal.signal(signal.SIGINT, self._before)
 
 
 def _read(source: str, shared: Mapping[str, Any], key: str | None) -> list[tuple[int, dict[str, Any], str | None]]:

@@ -52,7 +52,7 @@ def test_following(cli: Cli, home: Path) -> None:
     """One document a line, the old ones first, until interrupted."""
     cli("stage", *ORDER)
     follower = subprocess.Popen(
-        [sys.executable, "-m", "ibgw_tui", "audit", "tail", "--follow", "--json"],
+        [sys.executable, "-X", "faulthandler", "-m", "ibgw_tui", "audit", "tail", "--follow", "--json"],
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
@@ -63,7 +63,11 @@ def test_following(cli: Cli, home: Path) -> None:
     cli("stage", *ORDER)
     second = json.loads(follower.stdout.readline())
     follower.send_signal(signal.SIGINT)
-    rest, said = follower.communicate(timeout=10)
+    try:
+        rest, said = follower.communicate(timeout=10)
+    except subprocess.TimeoutExpired:
+        follower.send_signal(signal.SIGABRT)  # It says where it stood.
+        rest, said = follower.communicate()
     assert (rest, said) == ("", "")
     assert first["entry"]["seq"] + 1 == second["entry"]["seq"]
     assert follower.returncode == 130
