@@ -74,7 +74,7 @@ def test_the_word_is_typed_on_a_terminal(cli: Cli, home: Path, tmp_path: Path, t
     shown = b""
     while b"Type RESTORE" not in shown:
         shown += os.read(leader, 1000)
-    assert b"1 orders and 1 audit entries" in shown
+    assert b"1 order and 1 audit entry" in shown
     os.write(leader, typed.encode())
     assert process.stdout is not None
     answer = json.loads(process.stdout.read())
