@@ -71,3 +71,26 @@ def test_following(cli: Cli, home: Path) -> None:
     assert (rest, said) == ("", "")
     assert first["entry"]["seq"] + 1 == second["entry"]["seq"]
     assert follower.returncode == 130
+
+
+def test_following_in_the_background_of_a_script_goes_on_ignoring_an_interrupt(cli: Cli, home: Path) -> None:
+    cli("stage", *ORDER)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        follower = subprocess.Popen(
+            [sys.executable, "-m", "ibgw_tui", "audit", "tail", "--follow", "--json"],
+            stdout=subprocess.PIPE,
+            text=True,
+            env=dict(os.environ),
+        )
+    finally:
+        signal.signal(signal.SIGINT, before)
+    try:
+        assert follower.stdout is not None
+        follower.stdout.readline()
+        follower.send_signal(signal.SIGINT)
+        cli("stage", *ORDER)
+        assert json.loads(follower.stdout.readline())["entry"]["kind"] == "order.staged"
+    finally:
+        follower.kill()
+        follower.communicate()
