@@ -5,6 +5,7 @@ import json
 import re
 import subprocess
 import sys
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 from ibgw_tui.cli.order_input import LARGEST_FILE
 from ibgw_tui.core.lifecycle import Actor, Signal
 from ibgw_tui.store import OrderStore
+from ibgw_tui.wiring.clock import utc_now
 from tests.cli.conftest import DATA, ORDER, Cli
 
 NASTY = "buy\x1b[2J\x1b]0;owned\x07 the dip\x9b31m\u202e\x00\x08!"
@@ -82,10 +84,11 @@ def test_what_show_prints_can_be_staged_again(cli: Cli, tmp_path: Path) -> None:
 
 
 def test_every_field_of_an_order_has_a_flag(cli: Cli) -> None:
+    month_ahead = (utc_now() + timedelta(days=30)).isoformat()
     answer = cli(
         "stage", "--account", "DU1234567", "--symbol", "SPY", "--side", "sell", "--quantity", "2",
         "--order-type", "trailing_stop_limit", "--trailing-percent", "1.5", "--limit-offset", "0.1",
-        "--stop-price", "400", "--time-in-force", "gtd", "--good-till", "2026-12-01T15:00:00Z",
+        "--stop-price", "400", "--time-in-force", "gtd", "--good-till", month_ahead,
         "--asset-class", "option", "--currency", "USD", "--expiry", "20261218", "--strike", "410", "--right", "put",
         "--con-id", "42", "--outside-hours", "--rationale", "hedge", "--json",
     )  # fmt: skip
